@@ -1,0 +1,142 @@
+"""What is known as of one instant, and when it no longer is (core.posture)."""
+
+from __future__ import annotations
+
+import pytest
+
+from watchdog.core.facts import Safety, Source, Subject, Unknown
+from watchdog.core.observation import Coverage, Scope
+from watchdog.core.posture import Known, Posture
+
+from .worlds import SWITCHES, WORKLOADS, at, failed, saw, switch, workload
+
+WATCH, READ = Scope("kubernetes", "watch"), Scope("kubernetes", "read")
+
+
+def posture(**stale_after: float) -> Posture:
+    return Posture.initial(
+        at(0),
+        {
+            SWITCHES: Coverage(frozenset({"kill_switch"}), 5.0),
+            WORKLOADS: Coverage(frozenset({"workload"}), 5.0),
+        },
+    )
+
+
+def safety(now: Posture) -> Safety:
+    fact = now.globally("safety")
+    assert isinstance(fact, Safety)
+    return fact
+
+
+def source(now: Posture, name: str = "kubernetes") -> Known:
+    known = now.facts[Subject("source", (("source", name),))]
+    assert isinstance(known.fact, Source)
+    return known
+
+
+def test_before_the_first_look_everything_is_unknown_and_nothing_is_fine() -> None:
+    now = posture().updated(at(1), [])
+    assert isinstance(safety(now).halted, Unknown)
+    assert isinstance(safety(now).at_zero, Unknown)
+    assert safety(now).blind
+    assert source(now).fact == Source("kubernetes", False, True, "switches: NeverObserved; workloads: NeverObserved")
+
+
+def test_a_fact_is_stale_once_its_scope_has_not_looked_for_stale_after() -> None:
+    seen = posture().updated(at(0), [saw(0, SWITCHES, switch())])
+    assert isinstance(seen.updated(at(5), []).known(switch().subject), Known)
+    unknown = seen.updated(at(5.01), []).known(switch().subject)
+    assert isinstance(unknown, Unknown)
+    assert unknown.reason == "Stale"
+
+
+def test_an_empty_look_keeps_facts_fresh() -> None:
+    seen = posture().updated(at(0), [saw(0, SWITCHES, switch())]).updated(at(5), [saw(5, SWITCHES)])
+    assert isinstance(seen.updated(at(9), []).known(switch().subject), Known)
+
+
+def test_a_failed_look_makes_the_scopes_facts_unknown_at_once() -> None:
+    now = posture().updated(at(0), [saw(0, SWITCHES, switch())]).updated(at(1), [failed(1, SWITCHES)])
+    assert now.known(switch().subject) == Unknown("Forbidden", "by the test")
+    assert source(now).fact == Source("kubernetes", False, True, "switches: Forbidden; workloads: NeverObserved")
+
+
+def test_a_source_is_unseen_since_its_last_successful_look() -> None:
+    now = posture().updated(at(3), [saw(3, SWITCHES, switch()), saw(4, WORKLOADS, workload())])
+    assert source(now.updated(at(10), [failed(10, SWITCHES)])).since == at(3)
+
+
+def test_every_state_between_two_turns_is_a_change() -> None:
+    now = posture().updated(at(1), [saw(0.1, WORKLOADS, workload(n)) for n in (0, 1, 0)])
+    states = next(change.states for change in now.changes if change.subject == workload().subject)
+    assert [known and getattr(known.fact, "desired", None) for known in states] == [0, 1, 0]
+
+
+def test_a_look_that_says_the_same_is_no_change() -> None:
+    now = posture().updated(at(0), [saw(0, WORKLOADS, workload())]).updated(at(1), [saw(1, WORKLOADS, workload())])
+    assert workload().subject not in {change.subject for change in now.changes}
+
+
+def test_a_subject_that_is_gone_is_no_longer_known() -> None:
+    now = posture().updated(at(0), [saw(0, WORKLOADS, workload())]).updated(at(1), [saw(1, WORKLOADS, gone=[workload()])])
+    assert workload().subject not in now.facts
+    assert workload().subject not in now.guarded
+
+
+def test_the_scope_with_the_tightest_freshness_governs_a_subject_that_two_name() -> None:
+    coverage = {WATCH: Coverage(frozenset({"workload"}), 75.0), READ: Coverage(frozenset({"workload"}), 5.0)}
+    now = Posture.initial(at(0), coverage).updated(at(0), [saw(0, READ, workload()), saw(0, WATCH, workload())])
+    changed = now.updated(at(1), [saw(1, WATCH, workload(1))])
+    known = changed.updated(at(6), []).known(workload(1).subject)
+    assert isinstance(known, Unknown), "a silent WATCH must not vouch for what is read every second"
+
+
+@pytest.mark.parametrize(
+    ("halted", "desired", "expected"),
+    [
+        (True, 0, (True, True)),
+        (False, 0, (False, True)),
+        (True, 2, (True, False)),
+        (Unknown("X"), 0, (None, True)),
+        (True, Unknown("X"), (True, None)),
+        (False, Unknown("X"), (False, None)),
+    ],
+)
+def test_safety_is_kleenes_and(halted: bool | Unknown, desired: int | Unknown, expected: tuple[object, object]) -> None:
+    now = posture().updated(at(0), [saw(0, SWITCHES, switch(halted)), saw(0, WORKLOADS, workload(desired))])
+    said = tuple(value if isinstance(value, bool) else None for value in (safety(now).halted, safety(now).at_zero))
+    assert said == expected
+
+
+def test_one_workload_above_zero_decides_although_another_is_unknown() -> None:
+    facts = (workload(1, "a"), workload(Unknown("X"), "b"))
+    assert safety(posture().updated(at(0), [saw(0, WORKLOADS, *facts)])).at_zero is False
+
+
+def test_an_unknown_collection_is_not_empty() -> None:
+    coverage = {WORKLOADS: Coverage(frozenset({"workload"}), 5.0), WATCH: Coverage(frozenset({"workload"}), 5.0)}
+    now = Posture.initial(at(0), coverage).updated(at(0), [saw(0, WORKLOADS, workload())])
+    assert isinstance(safety(now).at_zero, Unknown)
+
+
+def test_without_a_kill_switch_to_look_at_halted_is_unknown() -> None:
+    now = posture().updated(at(0), [saw(0, SWITCHES), saw(0, WORKLOADS)])
+    assert isinstance(safety(now).halted, Unknown)
+    assert safety(now).at_zero is True, "that no execution workload exists was seen"
+
+
+def test_blind_remembers_that_the_last_look_was_unsafe() -> None:
+    seen = posture().updated(at(0), [saw(0, SWITCHES, switch(False)), saw(0, WORKLOADS, workload())])
+    blind = safety(seen.updated(at(60), []))
+    assert (blind.blind, blind.last_look_unsafe) == (True, True)
+
+
+def test_a_wall_clock_that_steps_back_does_not_make_a_stale_fact_fresh() -> None:
+    from datetime import timedelta
+
+    from watchdog.core.instant import Instant
+
+    seen = posture().updated(at(0), [saw(0, SWITCHES, switch())])
+    back = Instant(at(0).wall - timedelta(hours=1), 60.0)
+    assert isinstance(seen.updated(back, []).known(switch().subject), Unknown)

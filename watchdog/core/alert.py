@@ -1,0 +1,208 @@
+"""The life of an alert: inactive, pending, firing, latched, resolved.
+
+Three laws, each with a test:
+
+* What cannot be seen never resolves an alert and never lets one begin: an unseen alert stays as it is.
+* Only a breach latches. What *unknown* raised resolves at the first clear look.
+* A Sev is fixed when the alert fires and only rises; a rise is a new page.
+
+An inactive alert is ``None``; a resolved one is an edge and then ``None``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import NamedTuple
+
+from watchdog.core.facts import Subject
+from watchdog.core.instant import Instant
+from watchdog.core.severity import Sev
+
+
+class Cause(StrEnum):
+    BREACH = "breach"  # seen to be so
+    UNVERIFIABLE = "unverifiable"  # could not be seen to be otherwise
+
+
+class Seen(StrEnum):
+    """What one look says about one alert's condition."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNSEEN = "unseen"
+
+
+class State(StrEnum):
+    PENDING = "pending"
+    FIRING = "firing"
+    LATCHED = "latched"  # the condition is over, and nobody has acknowledged that it was there
+
+
+class EdgeKind(StrEnum):
+    FIRED = "fired"
+    ROSE = "rose"  # the same alert at a worse Sev: a new page
+    LATCHED = "latched"
+    REFIRED = "refired"  # latched, and there again
+    RESOLVED = "resolved"
+
+
+class Identity(NamedTuple):
+    """Rule + subject + cause: what makes two alerts the same."""
+
+    rule: str
+    subject: Subject
+    cause: Cause
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """The alert is worth ``severity`` once the rise's own condition has held for ``for_seconds``."""
+
+    severity: Sev
+    for_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How one cause of one rule behaves over time. Seconds."""
+
+    severity: Sev
+    for_seconds: float = 0.0
+    keep_firing_for: float = 0.0
+    latch: bool = False
+    rises: tuple[Rise, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a page says. Labels identify and never change; annotations tell and may."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    identity: Identity
+    group: str
+    state: State
+    sev: Sev
+    seen: Seen
+    active_since: Instant  # since when the condition is there (for what is unknown: the last successful look)
+    fired_at: Instant | None
+    cleared_at: Instant | None  # since when the condition is gone, while it keeps firing or is latched
+    rising_since: tuple[Instant | None, ...]  # for each rise of the policy: since when its condition holds
+    description: Description
+    incident: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.state is not State.PENDING
+
+    @property
+    def latched(self) -> bool:
+        return self.state is State.LATCHED
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    kind: EdgeKind
+    alert: Alert
+    at: Instant
+    was: Sev | None = None  # the Sev before it rose
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One look's word on one alert: is it there, since when, and which of the policy's rises hold."""
+
+    seen: Seen
+    since: Instant
+    rises: tuple[bool, ...] = ()
+
+
+def begin(identity: Identity, group: str, policy: Policy, sign: Sign, description: Description) -> Alert:
+    """A pending alert; ``step`` fires it (at once, where the policy has no ``for``)."""
+    return Alert(
+        identity, group, State.PENDING, policy.severity, sign.seen, sign.since, None, None, (None,) * len(policy.rises), description
+    )
+
+
+def step(alert: Alert, sign: Sign, policy: Policy, at: Instant) -> Alert | None:
+    """The alert after one look (or after time alone has passed: the same sign again). ``None`` is inactive or resolved."""
+    if sign.seen is Seen.UNSEEN:
+        return alert if alert.seen is Seen.UNSEEN else replace(alert, seen=Seen.UNSEEN)
+    if sign.seen is Seen.ABSENT:
+        return _cleared(replace(alert, seen=Seen.ABSENT), policy, at)
+    return _present(alert, sign, policy, at)
+
+
+def _cleared(alert: Alert, policy: Policy, at: Instant) -> Alert | None:
+    if alert.state is State.PENDING:
+        return None
+    cleared_at = alert.cleared_at or at
+    if policy.latch:
+        return replace(alert, state=State.LATCHED, cleared_at=cleared_at)
+    kept = at.since(cleared_at) < policy.keep_firing_for
+    return replace(alert, cleared_at=cleared_at) if kept else None
+
+
+def _present(alert: Alert, sign: Sign, policy: Policy, at: Instant) -> Alert:
+    rising = _rising(alert.rising_since, sign, at)
+    sev = _worth(rising, policy, at)
+    if alert.state is not State.PENDING:
+        return replace(
+            alert, state=State.FIRING, seen=Seen.PRESENT, cleared_at=None, rising_since=rising, sev=min(alert.sev, sev)
+        )
+    pending = replace(alert, seen=Seen.PRESENT, rising_since=rising, sev=sev)
+    if not _ripe(pending, policy, at):
+        return pending
+    return replace(pending, state=State.FIRING, fired_at=at)
+
+
+def _rising(before: tuple[Instant | None, ...], sign: Sign, at: Instant) -> tuple[Instant | None, ...]:
+    return tuple((since or sign.since) if holds else None for since, holds in zip(before, sign.rises, strict=True))
+
+
+def _worth(rising: tuple[Instant | None, ...], policy: Policy, at: Instant) -> Sev:
+    due = (r.severity for r, since in zip(policy.rises, rising, strict=True) if since and at.since(since) >= r.for_seconds)
+    return min((policy.severity, *due))
+
+
+def _ripe(alert: Alert, policy: Policy, at: Instant) -> bool:
+    return at.since(alert.active_since) >= policy.for_seconds or alert.sev < policy.severity
+
+
+def next_due(alert: Alert, policy: Policy) -> float | None:
+    """The monotonic second at which time alone changes this alert; ``None`` if it never does."""
+    if alert.seen is Seen.UNSEEN:
+        return None
+    if alert.seen is Seen.ABSENT:
+        kept = alert.state is State.FIRING and alert.cleared_at
+        return alert.cleared_at.mono + policy.keep_firing_for if kept and alert.cleared_at else None
+    due = [
+        since.mono + rise.for_seconds
+        for rise, since in zip(policy.rises, alert.rising_since, strict=True)
+        if since and rise.severity < alert.sev
+    ]
+    if alert.state is State.PENDING:
+        due.append(alert.active_since.mono + policy.for_seconds)
+    return min(due, default=None)
+
+
+def edge(before: Alert | None, after: Alert | None, at: Instant) -> Edge | None:
+    """What happened between two states that somebody must hear of."""
+    if after is None:
+        return Edge(EdgeKind.RESOLVED, before, at) if before is not None and before.open else None
+    if before is None or not before.open:
+        return Edge(EdgeKind.FIRED, after, at) if after.open else None
+    if after.sev < before.sev:
+        return Edge(EdgeKind.ROSE, after, at, was=before.sev)
+    if after.state is before.state:
+        return None
+    return Edge(EdgeKind.LATCHED if after.latched else EdgeKind.REFIRED, after, at)

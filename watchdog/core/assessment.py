@@ -1,0 +1,341 @@
+"""assess(previous, posture, rules): the level (alerts, incidents) and the edges of one turn.
+
+Incremental: it judges the subjects that changed, the timers that fell due and the rules that read a changed global. A
+rolling full pass judges every subject again within a minute and must agree; where it does not, that is a finding about
+ourselves (``Watchdog.disagreements``), and the new judgement counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from watchdog.core.alert import (
+    Alert,
+    Cause,
+    Description,
+    Edge,
+    EdgeKind,
+    Identity,
+    Policy,
+    Seen,
+    Sign,
+    begin,
+    edge,
+    next_due,
+    step,
+)
+from watchdog.core.facts import GLOBALS, Fact, Market, Subject, Unknown, Watchdog
+from watchdog.core.incident import Incident, after, opened
+from watchdog.core.instant import Instant
+from watchdog.core.posture import Change, Known, Posture
+from watchdog.core.table import BUCKETS, Table
+
+FULL_PASS_SECONDS = 60.0
+BOUND = 20_000
+"""Alert identities that are kept at most; those beyond it are counted, and the count is a finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One rule's word on one subject: True is a breach, False is clear. ``rises`` are the conditions of its policy's rises."""
+
+    verdict: bool | Unknown
+    rises: tuple[bool, ...] = ()
+
+
+Globals = Mapping[str, Fact | Unknown]
+
+
+class Rule(Protocol):
+    """What ``assess`` needs of a rule; ``rules.rule`` implements it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def each(self) -> str: ...
+    @property
+    def reads(self) -> frozenset[str]:
+        """The globals that it reads, the market included if it begins in market hours only."""
+        ...
+
+    @property
+    def breach(self) -> Policy: ...
+    @property
+    def unverifiable(self) -> Policy: ...
+    @property
+    def market_hours(self) -> bool:
+        """It begins only while the market is open (unknown is open)."""
+        ...
+
+    def judge(self, fact: Fact, globals_: Globals) -> Judgement:
+        """May raise: that is Unknown for this rule alone."""
+        ...
+
+    def describe(self, fact: Fact, globals_: Globals, cause: Cause, why: Unknown | None) -> Description: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    rules: tuple[Rule, ...]
+    by_kind: Mapping[str, tuple[Rule, ...]]
+    by_name: Mapping[str, Rule]
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule]) -> RuleSet:
+        by_kind: dict[str, tuple[Rule, ...]] = {}
+        for rule in rules:
+            by_kind[rule.each] = (*by_kind.get(rule.each, ()), rule)
+        return cls(tuple(rules), by_kind, {rule.name: rule for rule in rules})
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The state of the daemon after one turn: everything that outlets publish."""
+
+    posture: Posture
+    judgements: Table[Subject, tuple[Judgement, ...]] = field(default_factory=Table)  # in the order of the kind's rules
+    alerts: Table[Identity, Alert] = field(default_factory=Table)
+    incidents: Mapping[str, Incident] = field(default_factory=dict)  # the newest of each group
+    timers: Mapping[Identity, float] = field(default_factory=dict)  # when time alone changes an alert (monotonic seconds)
+    edges: tuple[Edge, ...] = ()  # of this turn
+    audited: float = 0.0  # how far the rolling full pass has come, in monotonic seconds
+
+    @property
+    def at(self) -> Instant:
+        return self.posture.at
+
+    @classmethod
+    def initial(cls, posture: Posture) -> Assessment:
+        return cls(posture, audited=posture.at.mono)
+
+    def next_deadline(self) -> float:
+        """The monotonic second at which the next turn is due although nothing new was seen."""
+        stale = self.posture.next_stale()
+        audit = self.audited + FULL_PASS_SECONDS / BUCKETS * 8
+        return min([audit, *self.timers.values(), *([] if stale is None else [stale + 0.001])])
+
+
+def assess(previous: Assessment, posture: Posture, rules: RuleSet) -> Assessment:
+    """One turn: pure, and it never raises."""
+    turn = _Turn(previous, posture, rules)
+    turn.judge_changes(posture.changes)
+    turn.judge_changed_globals()
+    turn.run_timers()
+    turn.run_full_pass()
+    return turn.result()
+
+
+class _Turn:
+    """The work of one ``assess``; it lives no longer than the call."""
+
+    def __init__(self, previous: Assessment, posture: Posture, rules: RuleSet) -> None:
+        self.previous, self.posture, self.rules, self.at = previous, posture, rules, posture.at
+        self.globals: Globals = {name: posture.globally(name) for name in GLOBALS}
+        self.market_since = _market_since(posture)
+        self.judgements: dict[Subject, tuple[Judgement, ...] | None] = {}
+        self.alerts: dict[Identity, Alert | None] = {}
+        self.timers = dict(previous.timers)
+        self.edges: list[Edge] = []
+        self.audited = previous.audited
+        self.watchdog = _watchdog(posture)
+
+    # what is to be judged
+
+    def judge_changes(self, changes: Iterable[Change]) -> None:
+        """Each state counts, in order, and was seen when it was taken, whatever became of its source since."""
+        for change in changes:
+            for known in change.states:
+                if known is None:
+                    self._gone(change.subject)
+                else:
+                    self._judge(known, since=known.since, unseen=False)
+
+    def judge_changed_globals(self) -> None:
+        changed = {name for name, fact in self.globals.items() if fact != self.previous.posture.globally(name)}
+        kinds = {rule.each for rule in self.rules.rules if changed & rule.reads}
+        for known in [k for k in self.posture.facts.values() if k.fact.KIND in kinds] if kinds else ():
+            self._judge(known, since=self.at, unseen=self._unseen(known))
+
+    def run_timers(self) -> None:
+        due = [identity for identity, mono in self.timers.items() if mono <= self.at.mono]
+        for subject in dict.fromkeys(identity.subject for identity in due):
+            known = self.posture.facts.get(subject)
+            if known is None:
+                self._gone(subject)
+            else:
+                self._judge(known, since=self.at, unseen=self._unseen(known))
+
+    def run_full_pass(self) -> None:
+        """The share of the full pass that is due: every subject is judged again within FULL_PASS_SECONDS."""
+        share = FULL_PASS_SECONDS / BUCKETS
+        due = min(BUCKETS, int((self.at.mono - self.audited) / share))
+        first = int(self.audited / share)
+        for number in range(first, first + due):
+            for known in self.posture.facts.bucket(number % BUCKETS).values():
+                self._audit(known)
+        self.audited = max(self.audited + due * share, self.at.mono - FULL_PASS_SECONDS)
+
+    def _audit(self, known: Known) -> None:
+        subject = known.fact.subject
+        held = self.judgements.get(subject) or self.previous.judgements.get(subject) or ()
+        if _verdicts(held) == _verdicts(self._judgements(known)):
+            return
+        where = f"the full pass judged {subject} otherwise than the turns had"
+        self.watchdog = replace(self.watchdog, disagreements=self.watchdog.disagreements + 1, explanation=where)
+        self._judge(known, since=self.at, unseen=self._unseen(known))
+
+    def _unseen(self, known: Known) -> bool:
+        return self.posture.unseen(known) is not None
+
+    # judging
+
+    def _judge(self, known: Known, since: Instant, unseen: bool) -> None:
+        self.judgements[known.fact.subject] = judgements = self._judgements(known)
+        for rule, judgement in zip(self.rules.by_kind.get(known.fact.KIND, ()), judgements, strict=True):
+            self._decide(rule, known, judgement, since, unseen)
+
+    def _judgements(self, known: Known) -> tuple[Judgement, ...]:
+        return tuple(self._judgement(rule, known) for rule in self.rules.by_kind.get(known.fact.KIND, ()))
+
+    def _judgement(self, rule: Rule, known: Known) -> Judgement:
+        try:
+            return rule.judge(known.fact, self.globals)
+        except Exception as error:  # a rule that raises is Unknown for that rule alone
+            message = f"rule {rule.name} raised {type(error).__name__}: {error}"
+            return Judgement(Unknown("RuleFailed", message), (False,) * len(rule.breach.rises))
+
+    def _decide(self, rule: Rule, known: Known, judgement: Judgement, since: Instant, unseen: bool) -> None:
+        """The breach first: where unverifiable turns into a breach, the old page ends after the new one begins."""
+        if rule.market_hours:
+            since = max(since, self.market_since, key=lambda i: i.mono)
+        verdict, subject = judgement.verdict, known.fact.subject
+        breach, unverifiable = Identity(rule.name, subject, Cause.BREACH), Identity(rule.name, subject, Cause.UNVERIFIABLE)
+        self._step(rule, breach, known, Sign(_seen_breach(verdict, unseen), since, judgement.rises), verdict)
+        waiting = verdict is True and (now := self._alert(breach)) is not None and not now.open
+        seen = Seen.UNSEEN if waiting else _seen_unverifiable(verdict, unseen)
+        self._step(rule, unverifiable, known, Sign(seen, since), verdict)
+
+    def _step(self, rule: Rule, identity: Identity, known: Known, sign: Sign, verdict: bool | Unknown) -> None:
+        before, policy = self._alert(identity), _policy(rule, identity.cause)
+        if (before is None or not before.open) and not self._may_begin(rule):
+            self._put(rule, identity, before, None)
+        elif sign.seen is Seen.PRESENT:
+            why = verdict if isinstance(verdict, Unknown) else None
+            said = rule.describe(known.fact, self.globals, identity.cause, why)
+            current = replace(before, description=said) if before else begin(identity, rule.group, policy, sign, said)
+            self._put(rule, identity, before, step(current, sign, policy, self.at))
+        elif before is not None:
+            self._put(rule, identity, before, step(before, sign, policy, self.at))
+
+    def _gone(self, subject: Subject) -> None:
+        """The subject exists no more: nothing of it runs, and its breach is over."""
+        self.judgements[subject] = None
+        for rule in self.rules.by_kind.get(subject.kind, ()):
+            for cause in Cause:
+                identity = Identity(rule.name, subject, cause)
+                if (alert := self._alert(identity)) is not None:
+                    self._put(rule, identity, alert, step(alert, Sign(Seen.ABSENT, self.at), _policy(rule, cause), self.at))
+
+    def _may_begin(self, rule: Rule) -> bool:
+        market = self.globals[Market.KIND]
+        return not (rule.market_hours and isinstance(market, Market) and not market.open)
+
+    # keeping
+
+    def _alert(self, identity: Identity) -> Alert | None:
+        return self.alerts[identity] if identity in self.alerts else self.previous.alerts.get(identity)
+
+    def _put(self, rule: Rule, identity: Identity, before: Alert | None, now: Alert | None) -> None:
+        if before is None and now is None:
+            return
+        if before is None and now is not None and now.sev and self._full():
+            beyond = self.watchdog.alerts_beyond_bound + 1
+            self.watchdog = replace(self.watchdog, alerts_beyond_bound=beyond, explanation=f"{identity} was not kept")
+            return
+        if (happened := edge(before, now, self.at)) is not None:
+            self.edges.append(happened)
+        self.alerts[identity] = now
+        self._set_timer(identity, None if now is None else _timer(now, _policy(rule, identity.cause), self.at))
+
+    def _full(self) -> bool:
+        return len(self.previous.alerts) + len(self.alerts) >= BOUND
+
+    def _set_timer(self, identity: Identity, mono: float | None) -> None:
+        if mono is None:
+            self.timers.pop(identity, None)
+        else:
+            self.timers[identity] = mono
+
+    def result(self) -> Assessment:
+        posture = self.posture.noting(self.watchdog)
+        self.judge_changes(posture.changes[len(self.posture.changes) :])
+        incidents = dict(self.previous.incidents)
+        edges = tuple(_joined(happened, incidents) for happened in self.edges)
+        for happened in edges:
+            if (alert := self.alerts.get(happened.alert.identity)) is not None:
+                self.alerts[alert.identity] = replace(alert, incident=happened.alert.incident)
+        return Assessment(
+            posture,
+            self.previous.judgements.with_(self.judgements),
+            self.previous.alerts.with_(self.alerts),
+            incidents,
+            self.timers,
+            edges,
+            self.audited,
+        )
+
+
+def _joined(happened: Edge, incidents: dict[str, Incident]) -> Edge:
+    """The edge with its incident's id, and the incident after it."""
+    group = happened.alert.group
+    current = incidents.get(group)
+    if current is not None and current.open:
+        incidents[group] = after(current, happened)
+    elif happened.kind is not EdgeKind.RESOLVED:
+        incidents[group] = opened(happened, current)
+    incident = incidents[group].id if group in incidents else ""
+    return replace(happened, alert=replace(happened.alert, incident=incident))
+
+
+def _seen_breach(verdict: bool | Unknown, unseen: bool) -> Seen:
+    if unseen or isinstance(verdict, Unknown):
+        return Seen.UNSEEN
+    return Seen.PRESENT if verdict else Seen.ABSENT
+
+
+def _seen_unverifiable(verdict: bool | Unknown, unseen: bool) -> Seen:
+    if unseen:
+        return Seen.UNSEEN
+    return Seen.PRESENT if isinstance(verdict, Unknown) else Seen.ABSENT
+
+
+def _policy(rule: Rule, cause: Cause) -> Policy:
+    return rule.breach if cause is Cause.BREACH else rule.unverifiable
+
+
+def _verdicts(judgements: Iterable[Judgement]) -> tuple[bool | None, ...]:
+    return tuple(j.verdict if isinstance(j.verdict, bool) else None for j in judgements)
+
+
+def _timer(alert: Alert, policy: Policy, at: Instant) -> float | None:
+    """When to judge this alert again. What is pending and unseen is looked up again every second: its fact may come back
+    into sight unchanged, which is no change that would start a judgement."""
+    if alert.seen is Seen.UNSEEN:
+        return at.mono + 1.0 if not alert.open or any(alert.rising_since) else None
+    due = next_due(alert, policy)
+    return None if due is None else max(due, at.mono + 0.001)
+
+
+def _market_since(posture: Posture) -> Instant:
+    """Since when the market is as it is; what begins only in market hours has not been so for longer than that."""
+    known = posture.facts.get(Subject(Market.KIND, ()))
+    return Instant(posture.at.wall, float("-inf")) if known is None else known.since
+
+
+def _watchdog(posture: Posture) -> Watchdog:
+    fact = posture.globally(Watchdog.KIND)
+    return fact if isinstance(fact, Watchdog) else Watchdog(0, 0, "")

@@ -1,0 +1,33 @@
+"""A point in time that cannot be fooled by a wall clock that jumps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One reading of both clocks.
+
+    ``mono`` (seconds, arbitrary origin) is what ages, ``for`` and leases count on; ``wall`` (UTC) is for text, for the
+    wire and for what must survive a restart.
+    """
+
+    wall: datetime
+    mono: float
+
+    def since(self, earlier: Instant) -> float:
+        """Seconds that passed since ``earlier``, on the monotonic clock."""
+        return self.mono - earlier.mono
+
+    def plus(self, seconds: float) -> Instant:
+        return Instant(self.wall + timedelta(seconds=seconds), self.mono + seconds)
+
+    def __str__(self) -> str:
+        return rfc3339(self.wall)
+
+
+def rfc3339(wall: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, as Alertmanager, Kubernetes and Cloud Logging read it."""
+    return wall.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,238 @@
+"""Everything that is known as of one instant. Staleness is decided here, and nowhere else.
+
+A scope (one part of one source) is known while its last successful look is younger than its ``stale_after``; then its
+facts hold. A subject that several scopes name is governed by the one whose looks must be the freshest: a WATCH tells of a
+change first, but a silent WATCH proves nothing for a minute, while the direct read beside it proves something every second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from watchdog.core.facts import Fact, KillSwitch, Safety, Source, Subject, Unknown, Workload
+from watchdog.core.instant import Instant
+from watchdog.core.observation import Coverage, Facts, Observation, Scope
+from watchdog.core.table import Table
+
+SAFETY_KINDS = frozenset({"kill_switch", "workload", "mode"})
+NEVER_OBSERVED = Unknown("NeverObserved", "no look has succeeded yet")
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is known of one scope's looks."""
+
+    coverage: Coverage
+    started: Instant
+    last_success: Instant | None = None
+    problem: Unknown | None = None  # of the newest look, if it failed
+
+    def unknown(self, at: Instant) -> Unknown | None:
+        """Why what this scope said does not hold at ``at``; ``None`` while it does."""
+        if self.problem is not None:
+            return self.problem
+        if self.last_success is None:
+            return NEVER_OBSERVED
+        if at.since(self.last_success) <= self.coverage.stale_after:
+            return None
+        return Unknown("Stale", f"no look has succeeded for more than {self.coverage.stale_after:g} s")
+
+    @property
+    def stale_at(self) -> float | None:
+        """The monotonic second after which silence makes it stale."""
+        if self.problem is not None or self.last_success is None:
+            return None
+        return self.last_success.mono + self.coverage.stale_after
+
+    @property
+    def last_seen(self) -> Instant:
+        return self.last_success or self.started
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One fact, since when it is so, and the scope whose looks keep it fresh."""
+
+    fact: Fact
+    since: Instant
+    scope: Scope | None  # None: derived from other facts
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One subject's states in the order in which they were seen since the last turn; ``None`` is gone.
+
+    All of them count: 0 -> 1 -> 0 between two turns is a breach that was, and not nothing.
+    """
+
+    subject: Subject
+    states: tuple[Known | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Posture:
+    at: Instant
+    sights: Mapping[Scope, Sight]
+    facts: Table[Subject, Known] = field(default_factory=Table)
+    guarded: Mapping[Subject, Known] = field(default_factory=dict)  # the kill switches and execution workloads among them
+    changes: tuple[Change, ...] = ()  # since the last turn, derived facts included
+
+    @classmethod
+    def initial(cls, at: Instant, coverage: Mapping[Scope, Coverage]) -> Posture:
+        """Nothing has been seen: every scope is NeverObserved, and unknown since now."""
+        return cls(at, {scope: Sight(promise, at) for scope, promise in coverage.items()})
+
+    def updated(self, at: Instant, observations: Iterable[Observation]) -> Posture:
+        """The posture after these observations, as of ``at``."""
+        sights, states = dict(self.sights), dict[Subject, list[Known | None]]()
+        for observation in observations:
+            sights[observation.scope] = _looked(sights[observation.scope], observation)
+            if isinstance(observation.facts, Facts):
+                self._take(observation.scope, observation.facts, observation.at, states)
+        seen = self._with(replace(self, at=at, sights=sights, changes=()), states)
+        return self._with(seen, {k.fact.subject: [k] for k in _derived(seen) if _is_new(self.facts, k)})
+
+    def _take(self, scope: Scope, facts: Facts, at: Instant, states: dict[Subject, list[Known | None]]) -> None:
+        for fact in facts.seen:
+            subject = fact.subject
+            before = states[subject][-1] if subject in states else self.facts.get(subject)
+            governing = self._governing(before, scope)
+            if before is None or before.fact != fact:
+                states.setdefault(subject, []).append(Known(fact, at, governing))
+            elif before.scope != governing:
+                states.setdefault(subject, []).append(replace(before, scope=governing))
+        for subject in facts.gone:
+            if (states[subject][-1] if subject in states else self.facts.get(subject)) is not None:
+                states.setdefault(subject, []).append(None)
+
+    def _governing(self, before: Known | None, scope: Scope) -> Scope:
+        if before is None or before.scope is None:
+            return scope
+        return min((before.scope, scope), key=lambda s: self.sights[s].coverage.stale_after)
+
+    @staticmethod
+    def _with(posture: Posture, states: Mapping[Subject, list[Known | None]]) -> Posture:
+        """``posture`` after these states of these subjects, the last of which hold."""
+        last = {subject: known[-1] for subject, known in states.items()}
+        changes = posture.changes + tuple(Change(subject, tuple(known)) for subject, known in states.items())
+        return replace(
+            posture, facts=posture.facts.with_(last), guarded=_guarded(posture.guarded, last), changes=changes
+        )
+
+    def noting(self, fact: Fact) -> Posture:
+        """The posture with one more derived fact."""
+        known = Known(fact, self.at, None)
+        return self._with(self, {fact.subject: [known]} if _is_new(self.facts, known) else {})
+
+    def globally(self, kind: str) -> Fact | Unknown:
+        """The one fact of a kind of which there is one, as rules read it."""
+        known = self.facts.get(Subject(kind, ()))
+        if known is None:
+            return Unknown("NeverObserved", f"nothing has said anything about {kind} yet")
+        return self.unseen(known) or known.fact
+
+    def known(self, subject: Subject) -> Known | Unknown:
+        """What holds of a subject now, or why nothing does."""
+        known = self.facts.get(subject)
+        if known is None:
+            return NEVER_OBSERVED
+        return self.unseen(known) or known
+
+    def unseen(self, known: Known) -> Unknown | None:
+        """Why the scope that keeps this fact fresh does not do so now."""
+        return None if known.scope is None else self.sights[known.scope].unknown(self.at)
+
+    def next_stale(self) -> float | None:
+        """The monotonic second at which silence alone makes something unknown."""
+        return min((s.stale_at for s in self.sights.values() if s.stale_at and s.stale_at >= self.at.mono), default=None)
+
+
+def _looked(sight: Sight, observation: Observation) -> Sight:
+    if isinstance(observation.facts, Unknown):
+        return replace(sight, problem=observation.facts)
+    return replace(sight, last_success=observation.at, problem=None)
+
+
+def _guarded(before: Mapping[Subject, Known], last: Mapping[Subject, Known | None]) -> Mapping[Subject, Known]:
+    touched = [s for s, known in last.items() if s in before or (known is not None and _is_guarded(known.fact))]
+    if not touched:
+        return before
+    after = {**before, **{s: known for s in touched if (known := last[s]) is not None and _is_guarded(known.fact)}}
+    return {s: known for s, known in after.items() if s not in touched or last[s] is known}
+
+
+def _is_guarded(fact: Fact) -> bool:
+    return isinstance(fact, KillSwitch) or (isinstance(fact, Workload) and fact.execution)
+
+
+def _is_new(facts: Table[Subject, Known], known: Known) -> bool:
+    before = facts.get(known.fact.subject)
+    return before is None or before.fact != known.fact
+
+
+# Derived facts
+
+
+def _derived(posture: Posture) -> Iterable[Known]:
+    yield from _sources(posture)
+    yield _safety(posture)
+
+
+def _sources(posture: Posture) -> Iterable[Known]:
+    by_source: dict[str, list[Scope]] = {}
+    for scope in posture.sights:
+        by_source.setdefault(scope.source, []).append(scope)
+    for source, scopes in by_source.items():
+        yield _source(posture, source, scopes)
+
+
+def _source(posture: Posture, source: str, scopes: list[Scope]) -> Known:
+    failing = [(scope, problem) for scope in scopes if (problem := posture.sights[scope].unknown(posture.at))]
+    safety = any(posture.sights[scope].coverage.provides & SAFETY_KINDS for scope in scopes)
+    explanation = "; ".join(f"{scope.part or 'it'}: {problem.reason}" for scope, problem in failing)
+    since = min((posture.sights[s].last_seen for s, _ in failing), key=lambda i: i.mono, default=posture.at)
+    return Known(Source(source, not failing, safety, explanation), since, None)
+
+
+def _safety(posture: Posture) -> Known:
+    switches = [(k, k.fact.halted) for k in posture.guarded.values() if isinstance(k.fact, KillSwitch)]
+    workloads = [(k, _zero(k.fact)) for k in posture.guarded.values() if isinstance(k.fact, Workload)]
+    halted, at_zero = _all(posture, "kill_switch", switches), _all(posture, "workload", workloads)
+    blind = isinstance(halted, Unknown) and isinstance(at_zero, Unknown)
+    last_look_unsafe = any(value is False for _, value in switches + workloads)
+    fact = Safety(halted, at_zero, blind, last_look_unsafe, f"halted: {_say(halted)}; execution at zero: {_say(at_zero)}")
+    return Known(fact, _blind_since(posture) if blind else posture.at, None)
+
+
+def _all(posture: Posture, kind: str, parts: list[tuple[Known, bool | Unknown]]) -> bool | Unknown:
+    """Kleene's *and* over every fact of a kind and every scope that could hold another: a collection that is unknown is
+    not empty."""
+    seen = [posture.unseen(known) or value for known, value in parts]
+    if any(value is False for value in seen):
+        return False
+    scopes = [s for s in posture.sights.values() if kind in s.coverage.provides]
+    unknown = [v for v in seen if isinstance(v, Unknown)] + [p for s in scopes if (p := s.unknown(posture.at))]
+    if unknown:
+        return unknown[0]
+    return True if scopes and (seen or kind == "workload") else Unknown("NotConfigured", f"no source looks at a {kind}")
+
+
+def _zero(workload: Workload) -> bool | Unknown:
+    counts = (workload.desired, workload.reported, workload.live)
+    if any(not isinstance(count, Unknown) and count > 0 for count in counts):
+        return False
+    return next((count for count in counts if isinstance(count, Unknown)), True)
+
+
+def _blind_since(posture: Posture) -> Instant:
+    """Since when neither fact could be seen: the later of the two last moments at which one still was."""
+    lost = []
+    for kind in ("kill_switch", "workload"):
+        scopes = [s for s in posture.sights.values() if kind in s.coverage.provides and s.unknown(posture.at)]
+        lost.append(min((s.last_seen for s in scopes), key=lambda i: i.mono, default=posture.at))
+    return max(lost, key=lambda i: i.mono)
+
+
+def _say(value: bool | Unknown) -> str:
+    return str(value) if isinstance(value, Unknown) else ("yes" if value else "no")

@@ -1,0 +1,65 @@
+"""A persistent map: a change copies one small bucket and not the whole, so that a turn's cost does not grow with what is known.
+
+The bucket is chosen by CRC-32 of the key's text and not by ``hash()``: the order of iteration is then the same in every
+process, whatever PYTHONHASHSEED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar
+from zlib import crc32
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+BUCKETS = 256
+
+
+def _bucket(key: object) -> int:
+    return crc32(str(key).encode("utf-8", "surrogatepass")) % BUCKETS
+
+
+class Table(Mapping[K, V], Generic[K, V]):
+    """Immutable to its holders; ``with_`` answers a new one that shares all but the buckets that changed."""
+
+    __slots__ = ("_buckets", "_size")
+
+    def __init__(self, _buckets: tuple[dict[K, V], ...] | None = None, _size: int = 0) -> None:
+        self._buckets: tuple[dict[K, V], ...] = _buckets or ({},) * BUCKETS
+        self._size = _size
+
+    def __getitem__(self, key: K) -> V:
+        return self._buckets[_bucket(key)][key]
+
+    def __iter__(self) -> Iterator[K]:
+        for bucket in self._buckets:
+            yield from bucket
+
+    def __len__(self) -> int:
+        return self._size
+
+    def bucket(self, number: int) -> Mapping[K, V]:
+        """One of the ``BUCKETS`` parts, for work that is spread over time."""
+        return self._buckets[number]
+
+    def with_(self, changes: Mapping[K, V | None]) -> Table[K, V]:
+        """The map after ``changes``; ``None`` removes a key."""
+        if not changes:
+            return self
+        buckets, size, copied = list(self._buckets), self._size, dict[int, dict[K, V]]()
+        for key, value in changes.items():
+            number = _bucket(key)
+            if number not in copied:
+                buckets[number] = copied[number] = dict(buckets[number])
+            size += _put(copied[number], key, value)
+        return Table(tuple(buckets), size)
+
+
+def _put(bucket: dict[K, V], key: K, value: V | None) -> int:
+    before = len(bucket)
+    if value is None:
+        bucket.pop(key, None)
+    else:
+        bucket[key] = value
+    return len(bucket) - before

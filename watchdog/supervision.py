@@ -1,0 +1,224 @@
+"""Where the world's faults stop: a source's becomes Unknown, an outlet's is kept and tried again.
+
+Nothing here knows a source or an outlet by name. A bug in the shell itself is not caught: it ends the process, Kubernetes
+starts it anew, and the dead man's switch covers the gap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from watchdog.core.alert import Cause, Edge, EdgeKind, Identity
+from watchdog.core.assessment import Assessment, RuleSet
+from watchdog.core.facts import Receiver, Unknown
+from watchdog.core.observation import Facts, Observation, Scope
+from watchdog.outlets import Batch, Outlet, Receipt
+from watchdog.ports import KubernetesError, Ports, Unreachable
+from watchdog.sources import Stream
+
+FIRST_RETRY, LAST_RETRY = 0.05, 2.0
+"""Seconds: back within 2 s of a service's return, and no storm while it is away."""
+
+
+@dataclass(slots=True)
+class Backoff:
+    delay: float = FIRST_RETRY
+
+    async def wait(self) -> None:
+        await asyncio.sleep(self.delay)
+        self.delay = min(self.delay * 2, LAST_RETRY)
+
+    def reset(self) -> None:
+        self.delay = FIRST_RETRY
+
+
+class Inbox:
+    """Observations on their way to the next turn, in order, none dropped: a full inbox makes its sources wait."""
+
+    def __init__(self, limit: int = 1_000) -> None:
+        self._waiting: deque[Observation] = deque()
+        self._limit, self._news, self._room = limit, asyncio.Event(), asyncio.Event()
+
+    async def put(self, observation: Observation) -> None:
+        while len(self._waiting) >= self._limit:
+            self._room.clear()
+            await self._room.wait()
+        self._waiting.append(observation)
+        self._news.set()
+
+    async def something_new_or(self, delay: float) -> None:
+        """Returns when something is in the inbox, or after ``delay`` seconds."""
+        try:
+            async with asyncio.timeout(delay):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+
+    def wake(self) -> None:
+        """Starts a turn although nothing is new."""
+        self._news.set()
+
+    def drain(self) -> Sequence[Observation]:
+        observations = tuple(self._waiting)
+        self._waiting.clear()
+        self._news.clear()
+        self._room.set()
+        return observations
+
+
+@dataclass(slots=True)
+class Outbox:
+    """What one outlet has not published yet: the newest level, and of each alert its first and its newest edge of a kind."""
+
+    level: Assessment | None = None
+    edges: dict[tuple[Identity, EdgeKind], list[Edge]] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, assessment: Assessment, *, wake: bool) -> None:
+        self.level = assessment
+        self.add(assessment.edges)
+        if wake or assessment.edges:
+            self.news.set()
+
+    def add(self, edges: Iterable[Edge]) -> None:
+        for edge in edges:
+            kept = self.edges.setdefault((edge.alert.identity, edge.kind), [])
+            kept[1:] = [edge]
+
+    async def take(self, renew_every: float | None) -> Batch:
+        """The next batch: when there is something new, or when it is time to renew."""
+        try:
+            async with asyncio.timeout(renew_every):
+                await self.news.wait()
+        except TimeoutError:
+            await self.level_known()
+        self.news.clear()
+        return self._batch()
+
+    async def level_known(self) -> None:
+        while self.level is None:
+            self.news.clear()
+            await self.news.wait()
+
+    def _batch(self) -> Batch:
+        assert self.level is not None
+        edges = sorted((edge for kept in self.edges.values() for edge in kept), key=lambda edge: edge.at.mono)
+        self.edges = {}
+        return Batch(self.level, tuple(edges))
+
+    @property
+    def empty(self) -> bool:
+        return not self.edges
+
+
+async def watch_over_stream(scope: Scope, stream: Stream, ports: Ports, inbox: Inbox) -> None:
+    """Looks for ever. Whatever the stream raises, its end and its silence become Unknown, and it begins anew."""
+    backoff, log = Backoff(), structlog.get_logger().bind(scope=str(scope))
+    was: Unknown | None = None
+    while True:
+        began = ports.clock.now()
+        try:
+            async for facts in _within(stream.deadline, stream.looks(ports)):
+                await inbox.put(Observation(scope, facts.at or ports.clock.now(), facts))
+                backoff.reset()
+                if was is not None:
+                    log.info("sight regained", after=was.reason)
+                was = None
+            problem = Unknown("Ended", "the source stopped looking")
+        except Exception as error:  # one of the three places where faults stop
+            problem = unknown(error)
+        if was is None or was.reason != problem.reason:
+            log.warning("sight lost", reason=problem.reason, detail=problem.message)
+        was = problem
+        await inbox.put(Observation(scope, max(began, ports.clock.now(), key=lambda i: i.mono), problem))
+        await backoff.wait()
+
+
+async def _within(deadline: float, looks: AsyncIterator[Facts]) -> AsyncIterator[Facts]:
+    """The looks, each within ``deadline`` seconds of the one before."""
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(deadline):
+                    facts = await anext(looks)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise Unreachable("Timeout", f"no look within {deadline:g} s") from None
+            yield facts
+    finally:
+        if (close := getattr(looks, "aclose", None)) is not None:
+            await close()
+
+
+def unknown(error: Exception) -> Unknown:
+    """A fault of the world as a reason and a sentence."""
+    if isinstance(error, KubernetesError | Unreachable):
+        return Unknown(error.reason, error.message)
+    if isinstance(error, TimeoutError):
+        return Unknown("Timeout", str(error))
+    return Unknown(type(error).__name__, str(error))
+
+
+async def watch_over_outlet(outlet: Outlet, outbox: Outbox, ports: Ports, inbox: Inbox, rules: RuleSet) -> None:
+    """Publishes for ever. What nobody took is kept, merged with what came since, and tried again."""
+    backoff, log = Backoff(), structlog.get_logger().bind(outlet=outlet.name)
+    refused: set[str] = set()
+    while True:
+        batch = await outbox.take(outlet.renew_every)
+        receipts = await _publish(outlet, batch, ports)
+        for receipt in receipts:
+            ports.vitals.notified(receipt.receiver, "accepted" if receipt.accepted else "failed")
+            _log_transition(log, receipt, refused)
+        if receipts:
+            await inbox.put(_as_observation(receipts, ports))
+        if receipts and not any(receipt.accepted for receipt in receipts):
+            outbox.edges, newer = {}, outbox.edges
+            outbox.add(batch.edges)
+            outbox.add(edge for kept in newer.values() for edge in kept)
+            outbox.news.set()
+            await backoff.wait()
+        else:
+            backoff.reset()
+            _measure(batch, receipts, ports, rules)
+
+
+async def _publish(outlet: Outlet, batch: Batch, ports: Ports) -> Sequence[Receipt]:
+    try:
+        async with asyncio.timeout(outlet.timeout):
+            return await outlet.publish(batch, ports)
+    except Exception as error:  # one of the three places where faults stop
+        return [Receipt(outlet.name, False, str(unknown(error)))]
+
+
+def _log_transition(log: structlog.typing.FilteringBoundLogger, receipt: Receipt, refused: set[str]) -> None:
+    if receipt.accepted and receipt.receiver in refused:
+        refused.discard(receipt.receiver)
+        log.info("receiver accepts again", receiver=receipt.receiver)
+    elif not receipt.accepted and receipt.receiver not in refused:
+        refused.add(receipt.receiver)
+        log.error("receiver does not accept", receiver=receipt.receiver, detail=receipt.explanation)
+
+
+RECEIPTS = Scope("outlets", "receipts")
+
+
+def _as_observation(receipts: Sequence[Receipt], ports: Ports) -> Observation:
+    facts = tuple(Receiver(r.receiver, r.accepted, r.explanation) for r in receipts)
+    return Observation(RECEIPTS, ports.clock.now(), Facts(seen=facts))
+
+
+def _measure(batch: Batch, receipts: Sequence[Receipt], ports: Ports, rules: RuleSet) -> None:
+    """How late each first page was: from the moment at which the condition had held for its ``for`` to its acceptance."""
+    if not receipts:
+        return
+    now = ports.clock.now()
+    for edge in batch.edges:
+        if edge.kind is EdgeKind.FIRED and (rule := rules.by_name.get(edge.alert.identity.rule)) is not None:
+            policy = rule.breach if edge.alert.identity.cause is Cause.BREACH else rule.unverifiable
+            ports.vitals.detected(rule.name, now.since(edge.alert.active_since) - policy.for_seconds)
