@@ -1,0 +1,157 @@
+"""The project's ``Kubernetes`` and ``Http`` ports over simulated services, without sockets.
+
+For tests in virtual time: the daemon's own code runs unchanged, and every byte is what the HTTP face would send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from watchdog.ports import Answer, KubernetesError, Unreachable
+from watchdog.simulator.wire import JSON_TYPE, Request, Response, Service
+
+_T = TypeVar("_T")
+_AGENT = {"accept": "application/json", "user-agent": "watchdog/in-process"}
+
+
+@dataclass(frozen=True, slots=True)
+class InProcessKubernetes:
+    """Raises what the adapter for real servers raises, with the same reasons and the same limits (bytes)."""
+
+    server: Service
+    body_limit: int = 16 << 20
+    line_limit: int = 32 << 20
+
+    async def read(self, path: str, query: Mapping[str, str], timeout: float) -> bytes:
+        request = Request("GET", path, query, _AGENT)
+        response, body = await _whole(self.server, request, timeout, self.body_limit)
+        _refuse_all_but_json(response, body)
+        return body
+
+    @asynccontextmanager
+    async def watch(self, path: str, query: Mapping[str, str], silence: float) -> AsyncIterator[AsyncIterator[bytes]]:
+        request = Request("GET", path, {**query, "watch": "true"}, _AGENT)
+        response = await _within(silence, _asked(self.server, request), "Silent")
+        if isinstance(response.body, bytes):
+            _refuse_all_but_json(response, response.body)
+            raise Unreachable("NotJson", "a whole answer where a WATCH was expected")
+        async with aclosing(cast(AsyncGenerator[bytes, None], response.body)) as chunks:
+            yield _lines(chunks, silence, self.line_limit)
+
+
+@dataclass(frozen=True, slots=True)
+class InProcessHttp:
+    """``hosts``: what answers for a host (as in the URL, with its port, if any). Any other host does not resolve."""
+
+    hosts: Mapping[str, Service] = field(default_factory=dict)
+
+    async def get(self, url: str, *, headers: Mapping[str, str], timeout: float, limit: int) -> Answer:
+        return await self._answer("GET", url, b"", headers, timeout, limit)
+
+    async def post(self, url: str, body: bytes, *, headers: Mapping[str, str], timeout: float, limit: int) -> Answer:
+        return await self._answer("POST", url, body, headers, timeout, limit)
+
+    async def _answer(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], timeout: float, limit: int
+    ) -> Answer:
+        parts = urlsplit(url)
+        service = self.hosts.get(parts.netloc)
+        if service is None:
+            raise Unreachable("DnsFailure", f"{parts.netloc} does not resolve")
+        lower = {name.lower(): value for name, value in headers.items()}
+        request = Request(method, parts.path or "/", dict(parse_qsl(parts.query)), lower, body)
+        response, whole = await _whole(service, request, timeout, limit)
+        shown = {
+            "content-type": response.content_type,
+            **{name.lower(): value for name, value in response.headers.items()},
+        }
+        return Answer(response.status, shown, whole)
+
+
+async def _whole(service: Service, request: Request, timeout: float, limit: int) -> tuple[Response, bytes]:
+    async def read() -> tuple[Response, bytes]:
+        response = await _asked(service, request)
+        return response, await _body(response, limit)
+
+    return await _within(timeout, read(), "Timeout")
+
+
+async def _asked(service: Service, request: Request) -> Response:
+    try:
+        return await service.answer(request)
+    except ConnectionRefusedError as error:
+        raise Unreachable("ConnectionRefused", str(error)) from None
+
+
+async def _body(response: Response, limit: int) -> bytes:
+    if isinstance(response.body, bytes):
+        chunks = [response.body]
+    else:
+        chunks = []
+        async with aclosing(cast(AsyncGenerator[bytes, None], response.body)) as parts:
+            async for part in parts:
+                chunks.append(part)
+                if sum(map(len, chunks)) > limit:
+                    break
+    whole = b"".join(chunks)
+    if len(whole) > limit:
+        raise Unreachable("BodyTooLarge", f"more than {limit} bytes")
+    return whole
+
+
+async def _within(seconds: float, awaited: Awaitable[_T], reason: str) -> _T:
+    try:
+        async with asyncio.timeout(seconds):
+            return await awaited
+    except TimeoutError:
+        raise Unreachable(reason, f"nothing within {seconds:g} s") from None
+
+
+async def _lines(chunks: AsyncGenerator[bytes, None], silence: float, limit: int) -> AsyncIterator[bytes]:
+    """Each line, whole and with its end."""
+    rest = b""
+    while chunk := await _next(chunks, silence, rest):
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield _bounded(line, limit) + b"\n"
+        _bounded(rest, limit)
+    if rest:
+        raise Unreachable("HalfLine", "the stream ended inside a line")
+
+
+def _bounded(line: bytes, limit: int) -> bytes:
+    if len(line) > limit:
+        raise Unreachable("LineTooLong", f"a line is longer than {limit} bytes")
+    return line
+
+
+async def _next(chunks: AsyncGenerator[bytes, None], silence: float, rest: bytes) -> bytes:
+    """The next chunk; empty at the end."""
+    try:
+        return await _within(silence, anext(chunks, b""), "Silent")
+    except ConnectionResetError as error:
+        raise Unreachable("HalfLine" if rest else "Disconnected", str(error)) from None
+
+
+def _refuse_all_but_json(response: Response, body: bytes) -> None:
+    if 300 <= response.status < 400:
+        raise Unreachable("Redirected", f"to {response.headers.get('Location', 'nowhere')}")
+    if response.status != 200:
+        raise _refused(response.status, body)
+    if response.content_type != JSON_TYPE:
+        raise Unreachable("NotJson", f"expected JSON, found {response.content_type}")
+
+
+def _refused(status: int, body: bytes) -> KubernetesError:
+    try:
+        said = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return KubernetesError(status, "NotAStatus", body[:200].decode(errors="replace").strip())
+    return KubernetesError(status, said.get("reason") or "Refused", said.get("message") or "")

@@ -1,0 +1,130 @@
+"""The resource types that the simulated API server knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+SUBRESOURCE_VERBS = ("get", "patch", "update")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource type. ``fields`` are the top-level fields besides kind, apiVersion and metadata.
+
+    ``generation``: what bumps metadata.generation, as recorded (kube-wire README, point 16): nothing, the spec, or the
+    spec and the annotations.
+    """
+
+    group: str
+    version: str
+    plural: str
+    singular: str
+    kind: str
+    short_names: tuple[str, ...] = ()
+    namespaced: bool = True
+    categories: tuple[str, ...] = ()
+    subresources: tuple[str, ...] = ()
+    generation: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ("spec", "status")
+    selectable: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = VERBS
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def qualified(self) -> str:
+        """The name as errors spell it: ``deployments.apps``, ``configmaps``."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def prefix(self) -> bytes:
+        """How the JSON of each object of this type starts; list items leave it out (point 6)."""
+        return f'{{"kind":"{self.kind}","apiVersion":"{self.api_version}",'.encode()
+
+    def key(self, namespace: str, name: str) -> str:
+        """The order of these keys is the order of a list, as in etcd."""
+        return f"{namespace}/{name}" if self.namespaced else name
+
+
+def _core(plural: str, singular: str, kind: str, *short: str, **more: object) -> Resource:
+    return Resource("", "v1", plural, singular, kind, short, **more)  # type: ignore[arg-type]
+
+
+def _apps(plural: str, singular: str, kind: str, *short: str, **more: object) -> Resource:
+    return Resource("apps", "v1", plural, singular, kind, short, categories=("all",), **more)  # type: ignore[arg-type]
+
+
+_SPEC, _WITHOUT_COLLECTION = ("spec",), tuple(verb for verb in VERBS if verb != "deletecollection")
+_SCALE = ("scale", "status")
+_EVENT_FIELDS = (
+    "action", "count", "eventTime", "firstTimestamp", "involvedObject", "lastTimestamp", "message", "reason", "related",
+    "reportingComponent", "reportingInstance", "series", "source", "type",
+)  # fmt: skip
+_INVOLVED = tuple(
+    f"involvedObject.{field}" for field in ("kind", "namespace", "name", "uid", "apiVersion", "fieldPath")
+)
+
+CONFIG_MAPS = _core("configmaps", "configmap", "ConfigMap", "cm", fields=("immutable", "data", "binaryData"))
+EVENTS = _core(
+    "events", "event", "Event", "ev", fields=_EVENT_FIELDS, selectable=(*_INVOLVED, "reason", "type", "source")
+)
+NAMESPACES = _core(
+    "namespaces", "namespace", "Namespace", "ns", namespaced=False, subresources=("finalize", "status"),
+    selectable=("status.phase",), verbs=_WITHOUT_COLLECTION,
+)  # fmt: skip
+NODES = _core(
+    "nodes", "node", "Node", "no", namespaced=False, subresources=("status",), selectable=("spec.unschedulable",)
+)
+PODS = _core(
+    "pods", "pod", "Pod", "po", categories=("all",), subresources=("status",), generation=_SPEC,
+    selectable=("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "status.phase"),
+)  # fmt: skip
+SECRETS = _core("secrets", "secret", "Secret", fields=("immutable", "data", "stringData", "type"), selectable=("type",))
+SERVICE_ACCOUNTS = _core(
+    "serviceaccounts", "serviceaccount", "ServiceAccount", "sa",
+    fields=("secrets", "imagePullSecrets", "automountServiceAccountToken"),
+)  # fmt: skip
+SERVICES = _core("services", "service", "Service", "svc", categories=("all",), subresources=("status",))
+DAEMON_SETS = _apps("daemonsets", "daemonset", "DaemonSet", "ds", subresources=("status",), generation=_SPEC)
+DEPLOYMENTS = _apps(
+    "deployments", "deployment", "Deployment", "deploy", subresources=_SCALE, generation=("spec", "annotations")
+)
+REPLICA_SETS = _apps("replicasets", "replicaset", "ReplicaSet", "rs", subresources=_SCALE, generation=_SPEC)
+STATEFUL_SETS = _apps("statefulsets", "statefulset", "StatefulSet", "sts", subresources=_SCALE, generation=_SPEC)
+JOBS = Resource(
+    "batch", "v1", "jobs", "job", "Job", categories=("all",), subresources=("status",), generation=_SPEC,
+    selectable=("status.successful",),
+)  # fmt: skip
+CRON_JOBS = Resource(
+    "batch",
+    "v1",
+    "cronjobs",
+    "cronjob",
+    "CronJob",
+    ("cj",),
+    categories=("all",),
+    subresources=("status",),
+    generation=_SPEC,
+)
+
+ALL = (
+    CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICE_ACCOUNTS, SERVICES,
+    DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, CRON_JOBS, JOBS,
+)  # fmt: skip
+
+
+def _by_group_version() -> dict[tuple[str, str], dict[str, Resource]]:
+    table: dict[tuple[str, str], dict[str, Resource]] = {}
+    for resource in ALL:
+        table.setdefault((resource.group, resource.version), {})[resource.plural] = resource
+    return table
+
+
+BY_GROUP_VERSION: Mapping[tuple[str, str], Mapping[str, Resource]] = _by_group_version()
+BY_KIND: Mapping[tuple[str, str], Resource] = {(r.api_version, r.kind): r for r in ALL}
+BY_NAME: Mapping[str, Resource] = {name: r for r in ALL for name in (r.plural, r.singular, r.kind, *r.short_names)}
+"""For Python callers: ``BY_NAME["deploy"]``."""
