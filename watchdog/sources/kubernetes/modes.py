@@ -1,0 +1,158 @@
+"""Containers' environments -> the watched variables, declared and running. domain.md §4.
+
+A name that is set from a Secret is unknown. An ``envFrom`` whose contents we do not see could set anything: on a
+running execution workload that makes a name unknown, elsewhere what is seen counts (a page for every workload that
+mounts a Secret would be noise, and hide the one that matters).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from watchdog.core.environment import Bearer, ConfigMaps
+from watchdog.core.facts import Mode, Unknown
+from watchdog.core.selection import Named, Selection, image_name
+from watchdog.sources.kubernetes.environments import effective
+from watchdog.sources.kubernetes.objects import PodSpec
+from watchdog.sources.kubernetes.stanza import WatchedVariable
+
+SHOWN = 80
+UNSET = None
+
+
+class Setting(NamedTuple):
+    """What one container makes of one variable. ``doubt`` is why it may be something else."""
+
+    value: str | Unknown | None
+    doubt: Unknown | None = None
+
+
+Place: TypeAlias = tuple[str, int]
+"""A container's name, and the number of a watched variable."""
+Settings: TypeAlias = tuple[tuple[Place, Setting], ...]
+
+
+def settings(
+    spec: PodSpec,
+    bearer: Bearer,
+    config_maps: ConfigMaps,
+    variables: Sequence[WatchedVariable],
+    switches: frozenset[tuple[str, str]],
+) -> Settings:
+    """Every watched variable that a container sets, or may set. What is taken from one of the kill ``switches``
+    (ConfigMap and key) is told by the switch itself: else one flip were as many findings as there are containers."""
+    found: list[tuple[Place, Setting]] = []
+    names = frozenset(variable.name for variable in variables)
+    for container in spec.all():
+        if not container.env_from and names.isdisjoint(entry.name for entry in container.env or ()):
+            continue
+        environment = effective(container, names, bearer, config_maps)
+        for number, variable in enumerate(variables):
+            told = environment.taken_from.get(variable.name) in switches
+            value = UNSET if told else environment.get(variable.name)
+            setting = Setting(value, environment.covered_by(variable.name))
+            if setting != NOTHING:
+                found.append(((container.name, number), setting))
+    return tuple(found)
+
+
+NOTHING = Setting(UNSET)
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """One workload (or a Pod that no workload accounts for), as its modes are told."""
+
+    named: Named
+    execution: bool
+    template: PodSpec
+    declared: Mapping[Place, Setting]
+    running: Sequence[Mapping[Place, Setting]] | Unknown  # of its live Pods, each once
+    live: int | Unknown
+    variables: Sequence[WatchedVariable]
+    selection: Selection
+
+    def modes(self) -> Iterator[Mode]:
+        """One fact for each container and variable that is set somewhere, or had to be."""
+        required = dict.fromkeys(self._required())
+        for place in {**dict.fromkeys(self._places()), **required}:
+            variable = self.variables[place[1]]
+            if self.execution or not variable.execution_only:
+                yield from self._mode(place, variable, place in required)
+
+    def _places(self) -> Iterator[Place]:
+        yield from self.declared
+        for settings in () if isinstance(self.running, Unknown) else self.running:
+            yield from settings
+
+    def _required(self) -> Iterator[Place]:
+        """Where an execution workload has to state a variable: in the containers of an execution image; without any, in
+        the first (a mesh's sidecar need not)."""
+        if not self.execution:
+            return
+        of_image = [c.name for c in self.template.containers if image_name(c.image) in self.selection.images]
+        for container in of_image or [c.name for c in self.template.containers[:1]]:
+            yield from ((container, number) for number, v in enumerate(self.variables) if v.required_on_execution)
+
+    def _mode(self, place: Place, variable: WatchedVariable, required: bool) -> Iterator[Mode]:
+        declared, running = both = self.declared.get(place, NOTHING).value, self._running(place, variable)
+        if not required and declared is UNSET and running is UNSET:
+            return
+        yield Mode(
+            *self.named, place[0], variable.name, _text(declared), _text(running),
+            unsafe=_any(_unsafe(variable, value) for value in both),
+            listed=_negated(_any(_negated(_listed(variable, value)) for value in both)),
+            stated=_any(_stated(value) for value in both),
+            execution=self.execution,
+            live=self.live,
+        )  # fmt: skip
+
+    def _running(self, place: Place, variable: WatchedVariable) -> str | Unknown | None:
+        """The worst among the live Pods."""
+        if isinstance(self.running, Unknown):
+            return UNSET if self.declared.get(place, NOTHING).value is UNSET else self.running
+        values = (self._of_a_pod(pod.get(place, NOTHING), variable) for pod in self.running)
+        return max(values, key=lambda value: _badness(variable, value), default=UNSET)
+
+    def _of_a_pod(self, setting: Setting, variable: WatchedVariable) -> str | Unknown | None:
+        doubtful = self.execution and setting.doubt is not None and _unsafe(variable, setting.value) is False
+        return setting.doubt if doubtful else setting.value
+
+
+def _unsafe(variable: WatchedVariable, value: str | Unknown | None) -> bool | Unknown:
+    return value if isinstance(value, Unknown) else value is not UNSET and variable.is_unsafe(value)
+
+
+def _listed(variable: WatchedVariable, value: str | Unknown | None) -> bool | Unknown:
+    return value if isinstance(value, Unknown) else value is UNSET or variable.is_listed(value)
+
+
+def _stated(value: str | Unknown | None) -> bool | Unknown:
+    return value if isinstance(value, Unknown) else bool(value and value.strip())
+
+
+def _text(value: str | Unknown | None) -> str | Unknown:
+    return value if isinstance(value, Unknown) else (value or "").strip()[:SHOWN]
+
+
+def _badness(variable: WatchedVariable, value: str | Unknown | None) -> tuple[int, str]:
+    """Equally bad values in the order of their texts: two replicas of the daemon say the same."""
+    if isinstance(value, Unknown):
+        return (3, str(value))
+    if value is UNSET:
+        return (0, "")
+    return (4 if variable.is_unsafe(value) else 1 if variable.is_listed(value) else 2, value)
+
+
+def _any(values: Iterable[bool | Unknown]) -> bool | Unknown:
+    """Kleene's *or*."""
+    seen = list(values)
+    if any(value is True for value in seen):
+        return True
+    return next((value for value in seen if isinstance(value, Unknown)), False)
+
+
+def _negated(value: bool | Unknown) -> bool | Unknown:
+    return value if isinstance(value, Unknown) else not value
