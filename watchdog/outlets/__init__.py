@@ -1,7 +1,7 @@
 """LAW: publish is idempotent (at-least-once); it may raise, and it may hang.
 
-One module a kind, its one ``Outlet`` class in it: a frozen dataclass whose fields are its YAML stanza (any state that it
-keeps is not a field of the stanza). ``supervision`` keeps what could not be published, coalesces it and tries again.
+One module a kind, its one ``Outlet`` class in it: a frozen dataclass whose fields are its YAML stanza (any state that
+it keeps is not a field of the stanza). ``supervision`` keeps what could not be published, coalesces it and tries again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What came of publishing to one receiver; it comes back into the loop as an observation (``core.facts.Receiver``)."""
+    """What came of publishing to one receiver; it comes back into the loop as an observation
+    (``core.facts.Receiver``)."""
 
     receiver: str
     accepted: bool

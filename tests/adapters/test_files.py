@@ -1,0 +1,74 @@
+"""Small files, read so that nothing about them can hang or confuse the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from watchdog.adapters import files
+from watchdog.adapters.files import LocalFiles
+
+
+async def test_it_reads_at_most_the_limit(tmp_path: Path) -> None:
+    (tmp_path / "flag").write_bytes(b"1\n" * 100)
+    assert await LocalFiles().read(str(tmp_path / "flag"), 3) == b"1\n1"
+
+
+async def test_a_missing_file_a_directory_and_a_dangling_link_are_os_errors(tmp_path: Path) -> None:
+    (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
+    for name in ("missing", "dangling"):
+        with pytest.raises(FileNotFoundError):
+            await LocalFiles().read(str(tmp_path / name), 10)
+    with pytest.raises(OSError, match="not a regular file"):
+        await LocalFiles().read(str(tmp_path), 10)
+
+
+async def test_a_fifo_that_nobody_writes_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="not a regular file"):
+        async with asyncio.timeout(5):
+            await LocalFiles().read(str(tmp_path / "fifo"), 10)
+
+
+async def test_a_read_that_never_returns_costs_one_thread_and_hangs_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released, local, real = threading.Event(), LocalFiles(), files.read_now
+
+    def read(path: str, limit: int) -> bytes:
+        if path == "stuck":
+            released.wait()
+        return real(path, limit) if path != "stuck" else b"late"
+
+    monkeypatch.setattr(files, "read_now", read)
+    (tmp_path / "flag").write_bytes(b"1")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.02):
+            await local.read("stuck", 10)
+    with pytest.raises(TimeoutError, match="an earlier read has not come back"):
+        await local.read("stuck", 10)
+    assert await local.read(str(tmp_path / "flag"), 10) == b"1"
+    released.set()
+    while local.reading:
+        await asyncio.sleep(0.001)
+    assert await local.read("stuck", 10) == b"late"
+
+
+async def test_an_error_that_comes_when_nobody_waits_any_more_disturbs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    released, local = threading.Event(), LocalFiles()
+
+    def read(path: str, limit: int) -> bytes:
+        released.wait()
+        raise OSError("too late")
+
+    monkeypatch.setattr(files, "read_now", read)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.02):
+            await local.read("stuck", 10)
+    released.set()
+    while local.reading:
+        await asyncio.sleep(0.001)

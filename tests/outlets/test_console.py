@@ -1,0 +1,96 @@
+"""Pages on a terminal, word for word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.alerts import T0, alert, fired, latched, level, resolved, risen
+from tests.fakes import Outside
+from watchdog.core.alert import Cause, Edge, EdgeKind
+from watchdog.core.facts import Subject
+from watchdog.core.severity import Sev
+from watchdog.outlets import Batch, Receipt
+from watchdog.outlets.console import Console
+
+BASE = "https://github.example/agenttrader/blob/main"
+
+
+async def written(*edges: Edge, color: bool = False) -> str:
+    outside = Outside()
+    await Console(color=color, runbook_base_url=BASE).publish(Batch(level(), edges), outside.ports())
+    return outside.terminal.text
+
+
+async def test_the_first_line_of_a_page_says_when_how_bad_and_what_and_the_rest_where_and_what_to_do() -> None:
+    assert await written(fired(alert(), 0.113)) == (
+        "15:00:00.113Z  PAGE      Sev-0  "
+        "execution workload agenttrader/execution-agent is above zero: desired 1, live 0\n"
+        "               ExecutionWorkloadAboveZero · agenttrader/Deployment/execution-agent\n"
+        "               since 15:00:00.000Z · incident 20261123T150000Z-execution\n"
+        "               runbook https://github.example/agenttrader/blob/main/ops/PRODUCTION_LOCK.md\n"
+    )
+
+
+async def test_a_breach_that_is_over_is_shown_as_latched_with_how_long_it_was() -> None:
+    lines = (await written(latched(alert(), 2.2))).splitlines()
+    assert lines[0].startswith("15:00:02.200Z  LATCHED   Sev-0  over: execution workload")
+    assert lines[2] == (
+        "               from 15:00:00.000Z for 2.2 s; it stays until acknowledged · incident 20261123T150000Z-execution"
+    )
+
+
+async def test_what_resolved_says_how_long_it_lasted() -> None:
+    lines = (await written(resolved(alert(sev=Sev.SEV1), 3 * 60 + 2))).splitlines()
+    assert lines[0].startswith("15:03:02.000Z  RESOLVED  Sev-1  over: ")
+    assert lines[2] == "               from 15:00:00.000Z for 3 min 2 s · incident 20261123T150000Z-execution"
+
+
+async def test_a_rise_is_a_new_page_that_says_what_it_was() -> None:
+    lines = (await written(risen(alert(sev=Sev.SEV1, cause=Cause.UNVERIFIABLE), Sev.SEV0, 300))).splitlines()
+    assert lines[0].startswith("15:05:00.000Z  WORSE     Sev-0  ")
+    assert lines[1].endswith("agenttrader/Deployment/execution-agent · could not be verified")
+    assert "since 15:00:00.000Z, was Sev-1" in lines[2]
+
+
+async def test_what_happens_again_while_latched_is_a_page() -> None:
+    assert "  AGAIN     Sev-0  " in await written(Edge(EdgeKind.REFIRED, alert(), T0.plus(9)))
+
+
+async def test_below_sev_1_it_is_a_notice_and_not_a_page() -> None:
+    assert "  NOTICE    Sev-2  " in await written(fired(alert(sev=Sev.SEV2)))
+
+
+async def test_since_yesterday_is_told_with_its_date() -> None:
+    assert "since 2026-11-22T23:00:00.000Z" in await written(Edge(EdgeKind.FIRED, alert(since=T0.plus(-16 * 3600)), T0))
+
+
+async def test_a_value_from_the_platform_cannot_command_the_terminal_or_fake_a_line() -> None:
+    text = await written(fired(alert(summary="mode \x1b[2J\x9b31m\r\n00:00:00Z  RESOLVED \u202e LIVE")))
+    assert "\x1b" not in text and "\x9b" not in text and "\r" not in text and "\u202e" not in text
+    assert len(text.splitlines()) == 4
+
+
+async def test_a_global_finding_names_its_kind_where_it_has_no_place() -> None:
+    text = await written(fired(alert("ExecutionUnverifiable", subject=Subject("safety", ()))))
+    assert "ExecutionUnverifiable · safety\n" in text
+
+
+async def test_color_is_only_used_where_a_field_says_so() -> None:
+    plain, colored = await written(fired(alert())), await written(fired(alert()), color=True)
+    assert "\x1b" not in plain
+    assert colored.count("\x1b[0m") == 1
+
+
+async def test_a_flood_is_counted_and_no_sev_0_is_shed() -> None:
+    minor = [fired(replace(alert(f"Minor{n}", Sev.SEV2))) for n in range(150)]
+    text = await written(*minor, fired(alert()))
+    assert text.count("NOTICE") == 100
+    assert text.count("PAGE") == 1
+    assert text.endswith("and 50 more: see the status page\n")
+
+
+async def test_nothing_is_written_and_nobody_is_said_to_have_accepted_when_nothing_happened() -> None:
+    outside = Outside()
+    assert await Console().publish(Batch(level(alert())), outside.ports()) == ()
+    assert outside.terminal.text == ""
+    assert await Console().publish(Batch(level(), (fired(alert()),)), outside.ports()) == (Receipt("console", True),)

@@ -1,0 +1,173 @@
+"""What the status server says, to programs and to people."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.alerts import alert, level
+from tests.core.worlds import at
+from tests.fakes import START, HandClock, Outside
+from tests.outlets.levels import COVERAGE, mode, safe, unsafe
+from watchdog.core.alert import State
+from watchdog.core.assessment import Assessment
+from watchdog.core.facts import Subject
+from watchdog.core.posture import Posture
+from watchdog.core.severity import Sev
+from watchdog.outlets import Batch
+from watchdog.outlets.status_page import StatusPage
+
+
+async def hung_up(level: Assessment, later: float = 0.0) -> Outside:
+    clock = HandClock(mono=level.at.mono)
+    outside = Outside(clock=clock, labels={"cluster": "prod"})
+    assert await StatusPage(runbook_base_url="https://docs.example").publish(Batch(level), outside.ports()) == ()
+    clock.pass_(later)
+    return outside
+
+
+async def told(level: Assessment, path: str, later: float = 0.0) -> Any:
+    return json.loads((await hung_up(level, later)).status.get(path).body)
+
+
+async def test_healthz_is_the_posture_in_a_few_lines() -> None:
+    said = await told(unsafe(), "/healthz", later=0.4)
+    assert list(said) == ["status", "as_of", "age_seconds", "safety", "alerts", "open_incidents", "sources"]
+    assert said["status"] == "unsafe"
+    assert (said["as_of"], said["age_seconds"]) == ("2026-11-23T15:00:10.000Z", 0.4)
+    assert said["safety"] == {"halted": {"reason": "Forbidden", "message": "by the test"}, "at_zero": False}
+    assert said["alerts"] == {"sev0": 1, "sev1": 0, "sev2": 0, "sev3": 0, "pending": 0}
+    assert said["open_incidents"] == 1
+    assert said["sources"]["kubernetes"] == {"up": False, "explanation": "switches: Forbidden"}
+
+
+async def test_the_status_is_the_worst_that_holds_and_what_is_not_confirmed_is_never_safe() -> None:
+    nothing = Assessment.initial(Posture.initial(at(0), COVERAGE))
+    assert (await told(nothing, "/healthz"))["status"] == "unknown"
+    assert (await told(level(alert(sev=Sev.SEV2)), "/healthz"))["status"] == "unknown"
+    assert (await told(level(alert(state=State.LATCHED)), "/healthz"))["status"] == "unsafe"
+    assert (await told(safe(), "/healthz"))["status"] == "safe"
+    assert (await told(safe(), "/healthz", later=16.0))["status"] == "unknown"
+
+
+async def test_an_alert_has_exactly_the_agreed_keys_and_a_pending_one_is_told_too() -> None:
+    pending = alert("Slow", Sev.SEV2, Subject("endpoint", (("service", "m"),)), state=State.PENDING)
+    said = await told(level(pending, alert()), "/api/v1/alerts")
+    assert list(said) == ["alerts"]
+    assert said["alerts"][0] == {
+        "alertname": "ExecutionWorkloadAboveZero",
+        "sev": 0,
+        "state": "firing",
+        "labels": {
+            "alertname": "ExecutionWorkloadAboveZero",
+            "cause": "breach",
+            "cluster": "prod",
+            "kind": "Deployment",
+            "namespace": "agenttrader",
+            "sev": "0",
+            "severity": "critical",
+            "team": "safety",
+            "workload": "execution-agent",
+        },
+        "annotations": {
+            "active_since": "2026-11-23T15:00:00.000Z",
+            "incident": "20261123T150000Z-execution",
+            "runbook_url": "https://docs.example/ops/PRODUCTION_LOCK.md",
+            "state": "firing",
+            "summary": "execution workload agenttrader/execution-agent is above zero: desired 1, live 0",
+        },
+        "active_since": "2026-11-23T15:00:00.000Z",
+        "fired_at": "2026-11-23T15:00:00.000Z",
+        "latched": False,
+        "incident": "20261123T150000Z-execution",
+    }
+    assert (said["alerts"][1]["state"], said["alerts"][1]["fired_at"]) == ("pending", None)
+
+
+async def test_a_latched_alert_says_so() -> None:
+    (said,) = (await told(level(alert(state=State.LATCHED)), "/api/v1/alerts"))["alerts"]
+    assert (said["state"], said["latched"]) == ("latched", True)
+
+
+async def test_the_posture_names_every_fact_with_its_age_and_why_it_is_unknown() -> None:
+    said = await told(unsafe(), "/api/v1/posture", later=2.0)
+    by_kind = {fact["kind"]: fact for fact in said["facts"]}
+    assert by_kind["kill_switch"]["unknown"] == {"reason": "Forbidden", "message": "by the test"}
+    assert by_kind["kill_switch"]["age_seconds"] == 12.0
+    assert by_kind["kill_switch"]["scope"] == "kubernetes: switches"
+    assert by_kind["market"]["unknown"] is None
+    assert by_kind["endpoint"]["fact"]["says_ok"] == {"reason": "Timeout", "message": "no whole answer within 2 s"}
+    workload = next(fact for fact in said["facts"] if fact["subject"].get("workload") == "execution-agent")
+    assert (workload["fact"]["desired"], workload["age_seconds"]) == (1, 2.0)
+    assert said["facts"][0] == workload, "what has an alert comes first"
+    assert said["facts_omitted"] == 0
+    scopes = {(scope["source"], scope["part"]): scope for scope in said["scopes"]}
+    assert scopes["kubernetes", "switches"]["unknown"]["reason"] == "Forbidden"
+
+
+async def test_what_grew_stale_since_the_last_turn_is_unknown_when_it_is_asked_for() -> None:
+    said = await told(safe(), "/api/v1/posture", later=6.0)
+    assert {f["unknown"]["reason"] for f in said["facts"] if f["kind"] in ("kill_switch", "workload")} == {"Stale"}
+
+
+async def test_an_incident_is_told_with_its_members() -> None:
+    (said,) = (await told(unsafe(), "/api/v1/incidents"))["incidents"]
+    assert said == {
+        "id": "20261123T150010Z-execution",
+        "group": "execution",
+        "sev": 0,
+        "open": True,
+        "opened_at": "2026-11-23T15:00:10.000Z",
+        "resolved_at": None,
+        "alerts": [{"alert": "ExecutionAboveZero workload floor/Deployment/execution-agent", "open": True}],
+    }
+
+
+async def page(level: Assessment, later: float = 0.0) -> str:
+    return (await hung_up(level, later)).status.get("/").body.decode()
+
+
+async def test_the_page_shows_posture_alerts_and_the_age_of_every_fact() -> None:
+    html = await page(unsafe(), later=2.0)
+    assert '<h1 class="unsafe">UNSAFE</h1>' in html
+    assert '<tr class="sev0"><td>Sev-0</td><td>firing</td>' in html
+    assert "As of 2026-11-23T15:00:10.000Z, 2.0 s ago." in html
+    assert (
+        "<td>kill_switch</td><td>EXECUTION_HALTED/config_map/floor/kill-switch</td><td>unknown now (Forbidden" in html
+    )
+    assert '<td class="age">12.0 s</td>' in html
+    assert "says ok: unknown (Timeout)" in html
+
+
+async def test_the_page_of_a_safe_platform_says_so() -> None:
+    html = await page(safe())
+    assert '<h1 class="safe">Safe: trading is halted and no execution runs</h1>' in html
+    assert "<h2>Alerts</h2><p>None.</p>" in html
+
+
+async def test_nothing_from_the_platform_is_markup() -> None:
+    evil = alert(summary="<script>alert(1)</script>", runbook="javascript://x/%0aalert(1)")
+    html = await page(level(evil)) + await page(unsafe(mode("<img src=x onerror=alert(1)>")))
+    assert "<script" not in html and "<img" not in html
+    assert 'href="javascript' not in html
+    assert "&lt;script&gt;" in html and "&lt;img" in html
+
+
+async def test_page_and_documents_are_bounded_worst_first_with_a_count_of_the_rest() -> None:
+    many = unsafe(*(mode(workload=f"w{n}") for n in range(3_000)))
+    html, said = await page(many), await told(many, "/api/v1/posture")
+    assert html.count("<tr") < 600
+    assert "and 2511 more" in html
+    assert (len(said["facts"]), said["facts_omitted"]) == (2_000, 1_011)
+    assert said["facts"][0]["subject"]["workload"] == "execution-agent"
+    flood = level(*(alert(f"R{n}") for n in range(2_100)))
+    listed = await told(flood, "/api/v1/alerts")
+    assert (len(listed["alerts"]), listed["omitted"]) == (2_000, 100)
+
+
+async def test_a_document_is_rendered_when_it_is_asked_for() -> None:
+    outside = await hung_up(safe())
+    first = json.loads(outside.status.get("/healthz").body)["age_seconds"]
+    outside.clock.pass_(3)
+    assert (first, json.loads(outside.status.get("/healthz").body)["age_seconds"]) == (0.0, 3.0)
+    assert outside.clock.wall > START

@@ -1,0 +1,133 @@
+"""The page at ``/``: posture, alerts and the age of every fact. No script; what comes from outside is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from html import escape
+
+from watchdog.core.alert import Alert
+from watchdog.core.assessment import Assessment
+from watchdog.core.facts import Fact, Unknown
+from watchdog.core.instant import Instant, rfc3339
+from watchdog.core.notice import runbook_url
+from watchdog.core.observation import Scope
+from watchdog.core.posture import Known, Posture, Sight
+from watchdog.outlets.status_page.documents import age_of, status, worst_alerts, worst_facts
+
+LIMIT = 500
+"""Facts, and alerts, that are shown; the rest is counted."""
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 75rem; padding: 0 1rem 3rem; color: #1c2024; }
+h1 { border-radius: .4rem; padding: .7rem 1rem; color: #fff; background: #5b6570; }
+h1.safe { background: #1a7f37; } h1.unsafe { background: #b3121d; } h1.degraded { background: #9a6700; }
+table { border-collapse: collapse; width: 100%; } tr { border-top: 1px solid #d8dde3; }
+td, th { text-align: left; vertical-align: top; padding: .25rem .6rem; overflow-wrap: anywhere; }
+td.age { text-align: right; white-space: nowrap; }
+.sev0 { background: #ffdcdc; } .sev1 { background: #ffe9d6; } .sev2 { background: #fff8d6; }
+.unknown { background: #ececf4; font-style: italic; }
+@media (prefers-color-scheme: dark) {
+  body { background: #14171a; color: #e4e7ea; } tr { border-color: #343a40; } a { color: #8ab4f8; }
+  .sev0 { background: #5a1a1e; } .sev1 { background: #55351a; } .sev2 { background: #4a431a; }
+  .unknown { background: #2b2d3a; }
+}
+"""
+
+HEADLINES = {
+    "safe": "Safe: trading is halted and no execution runs",
+    "degraded": "Safe, with findings",
+    "unknown": "Unknown: it cannot be confirmed that trading is halted",
+    "unsafe": "UNSAFE",
+}
+
+
+def html(level: Assessment, now: Instant, base_url: str, common: Mapping[str, str]) -> str:
+    state, posture = status(level, now), replace(level.posture, at=now)
+    alerts = worst_alerts(level)
+    facts, omitted = worst_facts(posture, level.alerts, LIMIT)
+    where = " · ".join(common[name] for name in sorted(common))
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="5">'
+        f"<title>{escape(state)} · watchdog</title><style>{STYLE}</style></head><body>"
+        f'<h1 class="{escape(state)}">{escape(HEADLINES[state])}</h1>'
+        f"<p>{escape(where)} As of {rfc3339(level.at.wall)}, {_seconds(now.since(level.at))} ago.</p>"
+        + _section("Alerts", _alerts(alerts[:LIMIT], base_url), len(alerts) - LIMIT)
+        + _section("Sources", _table(("Source", "Part", "Sees", "Last saw"), _scopes(posture, now)))
+        + _section("Facts", _table(("Kind", "Subject", "What", "Age"), _facts(posture, facts, now)), omitted)
+        + "</body></html>\n"
+    )
+
+
+def _section(title: str, content: str, omitted: int = 0) -> str:
+    more = f"<p>and {omitted} more: see the documents under /api/v1/</p>" if omitted > 0 else ""
+    return f"<h2>{escape(title)}</h2>{content}{more}"
+
+
+def _table(heads: Iterable[str], rows: Iterable[str]) -> str:
+    return f"<table><tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>{''.join(rows)}</table>"
+
+
+def _row(css: str, *cells: str) -> str:
+    """``cells`` are HTML already; the last is an age."""
+    body = "".join(f"<td>{cell}</td>" for cell in cells[:-1])
+    return f'<tr class="{css}">{body}<td class="age">{cells[-1]}</td></tr>'
+
+
+def _alerts(alerts: list[Alert], base_url: str) -> str:
+    if not alerts:
+        return "<p>None.</p>"
+    return _table(("Sev", "State", "Alert", "What", "Incident", "Since"), (_alert(alert, base_url) for alert in alerts))
+
+
+def _alert(alert: Alert, base_url: str) -> str:
+    link = runbook_url(alert, base_url)
+    opens = link.startswith(("http://", "https://"))
+    runbook = f' <a rel="noreferrer" href="{escape(link)}">runbook</a>' if opens else f" {escape(link)}"
+    return _row(
+        f"sev{int(alert.sev)}",
+        str(alert.sev),
+        escape(str(alert.state)),
+        escape(str(alert.identity)),
+        escape(alert.description.annotations.get("summary", "")) + runbook,
+        escape(alert.incident),
+        rfc3339(alert.active_since.wall),
+    )
+
+
+def _scopes(posture: Posture, now: Instant) -> Iterable[str]:
+    return (_scope(scope, sight, now) for scope, sight in posture.sights.items())
+
+
+def _scope(scope: Scope, sight: Sight, now: Instant) -> str:
+    unknown = sight.unknown(now)
+    last = "never" if sight.last_success is None else f"{_seconds(now.since(sight.last_success))} ago"
+    sees = "yes" if unknown is None else str(unknown)
+    return _row("" if unknown is None else "unknown", escape(scope.source), escape(scope.part), escape(sees), last)
+
+
+def _facts(posture: Posture, facts: Iterable[Known], now: Instant) -> Iterable[str]:
+    return (_fact(posture, known, now) for known in facts)
+
+
+def _fact(posture: Posture, known: Known, now: Instant) -> str:
+    unseen, fact = posture.unseen(known), known.fact
+    subject = "/".join(value for _, value in fact.subject.labels)
+    what = _what(fact) if unseen is None else f"unknown now ({unseen}); last: {_what(fact)}"
+    age = _seconds(age_of(posture, known, now))
+    return _row("" if unseen is None else "unknown", escape(fact.KIND), escape(subject), escape(what), age)
+
+
+def _what(fact: Fact) -> str:
+    parts = ((field.name, getattr(fact, field.name)) for field in fields(fact) if field.name not in fact.IDENTITY)
+    return " · ".join(f"{name.replace('_', ' ')}: {_say(value)}" for name, value in parts if value != "")
+
+
+def _say(value: object) -> str:
+    if isinstance(value, Unknown):
+        return f"unknown ({value.reason})"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{max(0.0, seconds):.1f} s"

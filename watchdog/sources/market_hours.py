@@ -1,0 +1,139 @@
+"""Whether the exchange is in session. domain.md §6.
+
+Unknown means open, the stricter case: what cannot be computed raises, and supervision makes an Unknown of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from watchdog.core.facts import Market
+from watchdog.core.observation import Coverage, Facts
+from watchdog.ports import Ports
+from watchdog.sources import Source, Stream
+
+LONGEST_SLEEP = 15.0
+"""Seconds after which the clock is read again: one that jumped is noticed."""
+STALE_AFTER = 60.0
+LONGEST_CLOSURE = 30  # days; what is longer is a calendar that is wrong
+NEW_YORK = ZoneInfo("America/New_York")
+OPENS, CLOSES, CLOSES_EARLY = time(9, 30), time(16, 0), time(13, 0)
+
+
+class BeyondHorizon(Exception):
+    """The calendar does not say anything about that day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """From bell to bell, in New York's time."""
+
+    opens: datetime
+    closes: datetime
+    why_early: str = ""
+
+
+class Nyse:
+    """The New York Stock Exchange's sessions, by the ``holidays`` library and the ad-hoc ``closures``."""
+
+    def __init__(self, closures: tuple[date, ...]) -> None:
+        # Here and not above: it costs 20 MB, and the module is looked at also where no stanza uses it.
+        from holidays.financial.ny_stock_exchange import NewYorkStockExchange
+
+        self._years = range(NewYorkStockExchange.start_year, NewYorkStockExchange.end_year + 1)
+        self._holidays: Mapping[date, str] = NewYorkStockExchange()  # type: ignore[no-untyped-call]
+        self._half_days: Mapping[date, str] = NewYorkStockExchange(  # type: ignore[no-untyped-call]
+            categories=("half_day",)
+        )
+        self._closures = closures
+
+    def session(self, day: date) -> Session | str:
+        """The session of a day, or why there is none (empty: a weekend)."""
+        if day.year not in self._years:
+            raise BeyondHorizon(f"the calendar of the exchange knows {self._years[0]} to {self._years[-1]}, not {day}")
+        if day in self._closures:
+            return f"closure of {day}"
+        if day in self._holidays or day.weekday() >= 5:
+            return self._holidays.get(day) or ""
+        why_early = self._half_days.get(day) or ""
+        closes = CLOSES_EARLY if why_early else CLOSES
+        return Session(datetime.combine(day, OPENS, NEW_YORK), datetime.combine(day, closes, NEW_YORK), why_early)
+
+
+@dataclass(frozen=True)
+class MarketHours(Source):
+    """``closures``: days on which the exchange is closed besides its holidays, as it announced them."""
+
+    name: str
+    calendar: Literal["NYSE"] = "NYSE"
+    closures: tuple[date, ...] = ()
+
+    def streams(self) -> Mapping[str, Stream]:
+        return {"": Stream(Coverage(frozenset({Market.KIND}), STALE_AFTER), self._looks, deadline=STALE_AFTER / 2)}
+
+    async def _looks(self, ports: Ports) -> AsyncIterator[Facts]:
+        calendar = Nyse(self.closures)
+        while True:
+            now = ports.clock.now()
+            market, bell = at_bell(calendar, self.calendar, now.wall)
+            yield Facts((market,), at=now)
+            left = (bell - ports.clock.now().wall).total_seconds()
+            await asyncio.sleep(min(max(left, 0.001), LONGEST_SLEEP))
+
+
+def at_bell(calendar: Nyse, name: str, wall: datetime) -> tuple[Market, datetime]:
+    """The market as it is from the last bell to the next, and when that one rings: equal between two bells."""
+    today = wall.astimezone(NEW_YORK).date()
+    session = calendar.session(today)
+    if isinstance(session, Session) and _utc(session.opens) <= wall < _utc(session.closes):
+        return Market(name, True, _open(session)), _utc(session.closes)
+    over = isinstance(session, Session) and wall >= _utc(session.closes)
+    reasons, opening = _until_session(calendar, today, over)
+    before = () if over else _back_to_session(calendar, today)
+    return Market(name, False, _closed(opening, (*before, *reasons))), _utc(opening.opens)
+
+
+def _until_session(calendar: Nyse, today: date, over: bool) -> tuple[tuple[str, ...], Session]:
+    """The next session, from today on (``over``: today's is), and why there is none on the days before it."""
+    reasons: tuple[str, ...] = ()
+    for day in _days(today, 1, start=int(over)):
+        session = calendar.session(day)
+        if isinstance(session, Session):
+            return reasons, session
+        reasons = (*reasons, session)
+    raise BeyondHorizon(f"the calendar of the exchange has no session within {LONGEST_CLOSURE} days of {today}")
+
+
+def _back_to_session(calendar: Nyse, today: date) -> tuple[str, ...]:
+    """Why there is no session on the days before today, back to the last one."""
+    reasons: tuple[str, ...] = ()
+    for day in _days(today, -1, start=1):
+        session = calendar.session(day)
+        if isinstance(session, Session):
+            break
+        reasons = (session, *reasons)
+    return reasons
+
+
+def _days(today: date, step: int, start: int) -> Iterator[date]:
+    return (today + timedelta(days=step * number) for number in range(start, LONGEST_CLOSURE))
+
+
+def _open(session: Session) -> str:
+    until = f"open until {session.closes:%H:%M} in New York"
+    return f"{until}: {session.why_early}" if session.why_early else until
+
+
+def _closed(opening: Session, reasons: tuple[str, ...]) -> str:
+    until = f"closed until {opening.opens:%a %Y-%m-%d %H:%M} in New York"
+    named = "; ".join(reason for reason in reasons if reason)
+    return f"{until}: {named}" if named else until
+
+
+def _utc(bell: datetime) -> datetime:
+    return bell.astimezone(UTC)
