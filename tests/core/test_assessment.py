@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import watchdog.core.assessment as module
 from watchdog.core.alert import Policy, Rise
 from watchdog.core.assessment import FULL_PASS_SECONDS, Globals, Judgement
 from watchdog.core.facts import Fact, Market, Unknown, Watchdog
@@ -53,7 +54,10 @@ def test_unverifiable_that_becomes_a_breach_is_a_new_page_and_the_old_one_ends_a
     world.turn(0, saw(0, SWITCHES, switch(Unknown("Forbidden"))))
     world.turn(15, saw(15, SWITCHES))
     world.turn(16, saw(16, SWITCHES, switch(False)))
-    assert world.edges() == ["KillSwitchNotHalted breach fired Sev-0", "KillSwitchNotHalted unverifiable resolved Sev-1"]
+    assert world.edges() == [
+        "KillSwitchNotHalted breach fired Sev-0",
+        "KillSwitchNotHalted unverifiable resolved Sev-1",
+    ]
 
 
 def test_unverifiable_stays_until_a_breach_that_must_wait_has_fired() -> None:
@@ -64,7 +68,10 @@ def test_unverifiable_stays_until_a_breach_that_must_wait_has_fired() -> None:
     assert world.states() == {"KillSwitchNotHalted breach": "pending", "KillSwitchNotHalted unverifiable": "firing"}
     world.turn(20, saw(20, SWITCHES))
     world.turn(26, saw(26, SWITCHES))
-    assert world.edges() == ["KillSwitchNotHalted breach fired Sev-0", "KillSwitchNotHalted unverifiable resolved Sev-1"]
+    assert world.edges() == [
+        "KillSwitchNotHalted breach fired Sev-0",
+        "KillSwitchNotHalted unverifiable resolved Sev-1",
+    ]
 
 
 def test_a_pending_breach_neither_fires_nor_ends_while_unseen_and_goes_on_when_sight_returns() -> None:
@@ -120,9 +127,7 @@ def market_world(rule: PlainRule) -> World:
     return World(rule, coverage=coverage)
 
 
-IN_HOURS = replace(
-    ABOVE_ZERO, breach=Policy(Sev.SEV1, for_seconds=30), reads=frozenset({"market"}), market_hours=True
-)
+IN_HOURS = replace(ABOVE_ZERO, breach=Policy(Sev.SEV1, for_seconds=30), reads=frozenset({"market"}), market_hours=True)
 
 
 def test_outside_market_hours_an_in_hours_rule_does_not_begin_and_begins_afresh_at_the_bell() -> None:
@@ -160,7 +165,8 @@ def test_an_open_alert_goes_on_after_the_closing_bell_until_a_clear_look() -> No
 def test_a_rule_that_reads_a_global_is_judged_again_when_the_global_changes() -> None:
     def breached(fact: Fact, globals_: Globals) -> bool | Unknown:
         market = globals_["market"]
-        return market.open if isinstance(market, Market) else market
+        assert isinstance(market, Market)
+        return market.open
 
     world = market_world(PlainRule("WhenOpen", "workload", breached, reads=frozenset({"market"})))
     world.turn(0, saw(0, MARKET, Market("NYSE", False, "")), saw(0, WORKLOADS, workload()))
@@ -219,9 +225,7 @@ def test_alerts_carry_the_id_of_their_incident() -> None:
     assert [alert.incident for alert in world.assessment.alerts.values()] == ["20261123T150000Z-execution"]
 
 
-def test_sev0_is_never_shed_and_what_is_shed_is_a_finding(monkeypatch: object) -> None:
-    import watchdog.core.assessment as module
-
+def test_sev0_is_never_shed_and_what_is_shed_is_a_finding() -> None:
     low = replace(ABOVE_ZERO, name="Low", breach=Policy(Sev.SEV2))
     world, bound = World(ABOVE_ZERO, low), module.BOUND
     try:

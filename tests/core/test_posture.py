@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from watchdog.core.facts import Safety, Source, Subject, Unknown
 from watchdog.core.observation import Coverage, Scope
@@ -79,9 +81,11 @@ def test_a_look_that_says_the_same_is_no_change() -> None:
 
 
 def test_a_subject_that_is_gone_is_no_longer_known() -> None:
-    now = posture().updated(at(0), [saw(0, WORKLOADS, workload())]).updated(at(1), [saw(1, WORKLOADS, gone=[workload()])])
+    now = (
+        posture().updated(at(0), [saw(0, WORKLOADS, workload())]).updated(at(1), [saw(1, WORKLOADS, gone=[workload()])])
+    )
     assert workload().subject not in now.facts
-    assert workload().subject not in now.guarded
+    assert all(tally.empty for tally in now.tallies.values())
 
 
 def test_the_scope_with_the_tightest_freshness_governs_a_subject_that_two_name() -> None:
@@ -124,6 +128,24 @@ def test_without_a_kill_switch_to_look_at_halted_is_unknown() -> None:
     now = posture().updated(at(0), [saw(0, SWITCHES), saw(0, WORKLOADS)])
     assert isinstance(safety(now).halted, Unknown)
     assert safety(now).at_zero is True, "that no execution workload exists was seen"
+
+
+COUNTS = st.one_of(st.integers(0, 2), st.just(Unknown("X")))
+STATES = st.lists(st.tuples(st.sampled_from("abc"), st.one_of(st.none(), COUNTS)), max_size=12)
+
+
+@given(STATES)
+def test_safety_counted_as_it_changes_is_safety_counted_afresh(states: list[tuple[str, int | Unknown | None]]) -> None:
+    now, held = posture().updated(at(0), [saw(0, SWITCHES, switch()), saw(0, WORKLOADS)]), dict[str, int | Unknown]()
+    for number, (name, count) in enumerate(states):
+        seen = [workload(count, name)] if count is not None else []
+        gone = [] if seen else [workload(0, name)]
+        now = now.updated(at(number * 0.1), [saw(number * 0.1, WORKLOADS, *seen, gone=gone)])
+        held = {n: c for n, c in held.items() if n != name} | ({} if count is None else {name: count})
+    above = any(not isinstance(count, Unknown) and count > 0 for count in held.values())
+    unknown = any(isinstance(count, Unknown) for count in held.values())
+    assert safety(now).at_zero == (False if above else Unknown("X") if unknown else True)
+    assert safety(now).last_look_unsafe is above
 
 
 def test_blind_remembers_that_the_last_look_was_unsafe() -> None:

@@ -30,6 +30,9 @@ def workload(desired: int | Unknown = 0, name: str = "execution-agent", executio
     return Workload("floor", "Deployment", name, execution, "", desired, 0, 0)
 
 
+LATCHED, AFTER_15_SECONDS = Policy(Sev.SEV0, latch=True), Policy(Sev.SEV1, for_seconds=15)
+
+
 @dataclass(frozen=True)
 class PlainRule:
     """A rule for tests: ``breached(fact, globals)`` answers True, False or Unknown, and may raise."""
@@ -37,8 +40,8 @@ class PlainRule:
     name: str
     each: str
     breached: Callable[[Fact, Globals], bool | Unknown]
-    breach: Policy = Policy(Sev.SEV0, latch=True)
-    unverifiable: Policy = Policy(Sev.SEV1, for_seconds=15)
+    breach: Policy = LATCHED
+    unverifiable: Policy = AFTER_15_SECONDS
     group: str = "execution"
     reads: frozenset[str] = field(default_factory=frozenset)
     market_hours: bool = False
@@ -82,7 +85,9 @@ class World:
         return self.assessment
 
     def edges(self) -> list[str]:
-        return [f"{e.alert.identity.rule} {e.alert.identity.cause} {e.kind} {e.alert.sev}" for e in self.assessment.edges]
+        return [
+            f"{e.alert.identity.rule} {e.alert.identity.cause} {e.kind} {e.alert.sev}" for e in self.assessment.edges
+        ]
 
     def states(self) -> dict[str, str]:
         return {f"{i.rule} {i.cause}": str(alert.state) for i, alert in self.assessment.alerts.items()}

@@ -129,12 +129,22 @@ class Sign:
 def begin(identity: Identity, group: str, policy: Policy, sign: Sign, description: Description) -> Alert:
     """A pending alert; ``step`` fires it (at once, where the policy has no ``for``)."""
     return Alert(
-        identity, group, State.PENDING, policy.severity, sign.seen, sign.since, None, None, (None,) * len(policy.rises), description
+        identity,
+        group,
+        State.PENDING,
+        policy.severity,
+        sign.seen,
+        sign.since,
+        None,
+        None,
+        (None,) * len(policy.rises),
+        description,
     )
 
 
 def step(alert: Alert, sign: Sign, policy: Policy, at: Instant) -> Alert | None:
-    """The alert after one look (or after time alone has passed: the same sign again). ``None`` is inactive or resolved."""
+    """The alert after one look (or after time alone has passed: the same sign again). ``None`` is inactive or
+    resolved."""
     if sign.seen is Seen.UNSEEN:
         return alert if alert.seen is Seen.UNSEEN else replace(alert, seen=Seen.UNSEEN)
     if sign.seen is Seen.ABSENT:
@@ -170,7 +180,9 @@ def _rising(before: tuple[Instant | None, ...], sign: Sign, at: Instant) -> tupl
 
 
 def _worth(rising: tuple[Instant | None, ...], policy: Policy, at: Instant) -> Sev:
-    due = (r.severity for r, since in zip(policy.rises, rising, strict=True) if since and at.since(since) >= r.for_seconds)
+    due = (
+        r.severity for r, since in zip(policy.rises, rising, strict=True) if since and at.since(since) >= r.for_seconds
+    )
     return min((policy.severity, *due))
 
 

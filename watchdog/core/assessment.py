@@ -39,7 +39,8 @@ BOUND = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One rule's word on one subject: True is a breach, False is clear. ``rises`` are the conditions of its policy's rises."""
+    """One rule's word on one subject: True is a breach, False is clear. ``rises`` are the conditions of its policy's
+    rises."""
 
     verdict: bool | Unknown
     rises: tuple[bool, ...] = ()
@@ -100,7 +101,9 @@ class Assessment:
     judgements: Table[Subject, tuple[Judgement, ...]] = field(default_factory=Table)  # in the order of the kind's rules
     alerts: Table[Identity, Alert] = field(default_factory=Table)
     incidents: Mapping[str, Incident] = field(default_factory=dict)  # the newest of each group
-    timers: Mapping[Identity, float] = field(default_factory=dict)  # when time alone changes an alert (monotonic seconds)
+    timers: Mapping[Identity, float] = field(
+        default_factory=dict
+    )  # when time alone changes an alert (monotonic seconds)
     edges: tuple[Edge, ...] = ()  # of this turn
     audited: float = 0.0  # how far the rolling full pass has come, in monotonic seconds
 
@@ -213,7 +216,10 @@ class _Turn:
         if rule.market_hours:
             since = max(since, self.market_since, key=lambda i: i.mono)
         verdict, subject = judgement.verdict, known.fact.subject
-        breach, unverifiable = Identity(rule.name, subject, Cause.BREACH), Identity(rule.name, subject, Cause.UNVERIFIABLE)
+        breach, unverifiable = (
+            Identity(rule.name, subject, Cause.BREACH),
+            Identity(rule.name, subject, Cause.UNVERIFIABLE),
+        )
         self._step(rule, breach, known, Sign(_seen_breach(verdict, unseen), since, judgement.rises), verdict)
         waiting = verdict is True and (now := self._alert(breach)) is not None and not now.open
         seen = Seen.UNSEEN if waiting else _seen_unverifiable(verdict, unseen)
@@ -238,7 +244,9 @@ class _Turn:
             for cause in Cause:
                 identity = Identity(rule.name, subject, cause)
                 if (alert := self._alert(identity)) is not None:
-                    self._put(rule, identity, alert, step(alert, Sign(Seen.ABSENT, self.at), _policy(rule, cause), self.at))
+                    self._put(
+                        rule, identity, alert, step(alert, Sign(Seen.ABSENT, self.at), _policy(rule, cause), self.at)
+                    )
 
     def _may_begin(self, rule: Rule) -> bool:
         market = self.globals[Market.KIND]
@@ -322,8 +330,8 @@ def _verdicts(judgements: Iterable[Judgement]) -> tuple[bool | None, ...]:
 
 
 def _timer(alert: Alert, policy: Policy, at: Instant) -> float | None:
-    """When to judge this alert again. What is pending and unseen is looked up again every second: its fact may come back
-    into sight unchanged, which is no change that would start a judgement."""
+    """When to judge this alert again. What is pending and unseen is looked up again every second: its fact may come
+    back into sight unchanged, which is no change that would start a judgement."""
     if alert.seen is Seen.UNSEEN:
         return at.mono + 1.0 if not alert.open or any(alert.rising_since) else None
     due = next_due(alert, policy)

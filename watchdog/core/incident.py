@@ -30,7 +30,9 @@ def opened(edge: Edge, previous: Incident | None) -> Incident:
     stem = f"{edge.at.wall:%Y%m%dT%H%M%SZ}-{edge.alert.group}"
     again = previous is not None and previous.id.startswith(stem)
     name = f"{stem}-{edge.at.wall.microsecond:06d}" if again else stem
-    return Incident(name, edge.alert.group, edge.alert.sev, edge.at, Table[Identity, bool]().with_({edge.alert.identity: True}), 1)
+    return Incident(
+        name, edge.alert.group, edge.alert.sev, edge.at, Table[Identity, bool]().with_({edge.alert.identity: True}), 1
+    )
 
 
 def after(incident: Incident, edge: Edge) -> Incident:

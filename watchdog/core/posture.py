@@ -1,18 +1,20 @@
 """Everything that is known as of one instant. Staleness is decided here, and nowhere else.
 
 A scope (one part of one source) is known while its last successful look is younger than its ``stale_after``; then its
-facts hold. A subject that several scopes name is governed by the one whose looks must be the freshest: a WATCH tells of a
-change first, but a silent WATCH proves nothing for a minute, while the direct read beside it proves something every second.
+facts hold. A subject that several scopes name is governed by the one whose looks must be the freshest: a WATCH tells of
+a change first, but a silent WATCH proves nothing for a minute, while the direct read beside it proves something every
+second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from watchdog.core.facts import Fact, KillSwitch, Safety, Source, Subject, Unknown, Workload
+from watchdog.core.facts import Fact, Source, Subject, Unknown
 from watchdog.core.instant import Instant
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
+from watchdog.core.safety import Tallies, counted, safety
 from watchdog.core.table import Table
 
 SAFETY_KINDS = frozenset({"kill_switch", "workload", "mode"})
@@ -75,7 +77,7 @@ class Posture:
     at: Instant
     sights: Mapping[Scope, Sight]
     facts: Table[Subject, Known] = field(default_factory=Table)
-    guarded: Mapping[Subject, Known] = field(default_factory=dict)  # the kill switches and execution workloads among them
+    tallies: Tallies = field(default_factory=dict)  # of what bears on safety
     changes: tuple[Change, ...] = ()  # since the last turn, derived facts included
 
     @classmethod
@@ -116,9 +118,8 @@ class Posture:
         """``posture`` after these states of these subjects, the last of which hold."""
         last = {subject: known[-1] for subject, known in states.items()}
         changes = posture.changes + tuple(Change(subject, tuple(known)) for subject, known in states.items())
-        return replace(
-            posture, facts=posture.facts.with_(last), guarded=_guarded(posture.guarded, last), changes=changes
-        )
+        tallies = counted(posture.tallies, _counts(posture.facts, last))
+        return replace(posture, facts=posture.facts.with_(last), tallies=tallies, changes=changes)
 
     def noting(self, fact: Fact) -> Posture:
         """The posture with one more derived fact."""
@@ -145,7 +146,9 @@ class Posture:
 
     def next_stale(self) -> float | None:
         """The monotonic second at which silence alone makes something unknown."""
-        return min((s.stale_at for s in self.sights.values() if s.stale_at and s.stale_at >= self.at.mono), default=None)
+        return min(
+            (s.stale_at for s in self.sights.values() if s.stale_at and s.stale_at >= self.at.mono), default=None
+        )
 
 
 def _looked(sight: Sight, observation: Observation) -> Sight:
@@ -154,16 +157,13 @@ def _looked(sight: Sight, observation: Observation) -> Sight:
     return replace(sight, last_success=observation.at, problem=None)
 
 
-def _guarded(before: Mapping[Subject, Known], last: Mapping[Subject, Known | None]) -> Mapping[Subject, Known]:
-    touched = [s for s, known in last.items() if s in before or (known is not None and _is_guarded(known.fact))]
-    if not touched:
-        return before
-    after = {**before, **{s: known for s in touched if (known := last[s]) is not None and _is_guarded(known.fact)}}
-    return {s: known for s, known in after.items() if s not in touched or last[s] is known}
-
-
-def _is_guarded(fact: Fact) -> bool:
-    return isinstance(fact, KillSwitch) or (isinstance(fact, Workload) and fact.execution)
+def _counts(
+    facts: Table[Subject, Known], last: Mapping[Subject, Known | None]
+) -> Iterator[tuple[Subject, Scope, Fact, int]]:
+    for subject, known in last.items():
+        for state, count in ((facts.get(subject), -1), (known, 1)):
+            if state is not None and state.scope is not None:
+                yield subject, state.scope, state.fact, count
 
 
 def _is_new(facts: Table[Subject, Known], known: Known) -> bool:
@@ -196,33 +196,14 @@ def _source(posture: Posture, source: str, scopes: list[Scope]) -> Known:
 
 
 def _safety(posture: Posture) -> Known:
-    switches = [(k, k.fact.halted) for k in posture.guarded.values() if isinstance(k.fact, KillSwitch)]
-    workloads = [(k, _zero(k.fact)) for k in posture.guarded.values() if isinstance(k.fact, Workload)]
-    halted, at_zero = _all(posture, "kill_switch", switches), _all(posture, "workload", workloads)
-    blind = isinstance(halted, Unknown) and isinstance(at_zero, Unknown)
-    last_look_unsafe = any(value is False for _, value in switches + workloads)
-    fact = Safety(halted, at_zero, blind, last_look_unsafe, f"halted: {_say(halted)}; execution at zero: {_say(at_zero)}")
-    return Known(fact, _blind_since(posture) if blind else posture.at, None)
+    fact = safety(posture.tallies, _carrying(posture), lambda scope: posture.sights[scope].unknown(posture.at))
+    return Known(fact, _blind_since(posture) if fact.blind else posture.at, None)
 
 
-def _all(posture: Posture, kind: str, parts: list[tuple[Known, bool | Unknown]]) -> bool | Unknown:
-    """Kleene's *and* over every fact of a kind and every scope that could hold another: a collection that is unknown is
-    not empty."""
-    seen = [posture.unseen(known) or value for known, value in parts]
-    if any(value is False for value in seen):
-        return False
-    scopes = [s for s in posture.sights.values() if kind in s.coverage.provides]
-    unknown = [v for v in seen if isinstance(v, Unknown)] + [p for s in scopes if (p := s.unknown(posture.at))]
-    if unknown:
-        return unknown[0]
-    return True if scopes and (seen or kind == "workload") else Unknown("NotConfigured", f"no source looks at a {kind}")
-
-
-def _zero(workload: Workload) -> bool | Unknown:
-    counts = (workload.desired, workload.reported, workload.live)
-    if any(not isinstance(count, Unknown) and count > 0 for count in counts):
-        return False
-    return next((count for count in counts if isinstance(count, Unknown)), True)
+def _carrying(posture: Posture) -> Mapping[str, tuple[Scope, ...]]:
+    """The scopes that can carry a kill switch, and those that can carry a workload."""
+    promised = [(scope, sight.coverage.provides) for scope, sight in posture.sights.items()]
+    return {kind: tuple(s for s, kinds in promised if kind in kinds) for kind in ("kill_switch", "workload")}
 
 
 def _blind_since(posture: Posture) -> Instant:
@@ -232,7 +213,3 @@ def _blind_since(posture: Posture) -> Instant:
         scopes = [s for s in posture.sights.values() if kind in s.coverage.provides and s.unknown(posture.at)]
         lost.append(min((s.last_seen for s in scopes), key=lambda i: i.mono, default=posture.at))
     return max(lost, key=lambda i: i.mono)
-
-
-def _say(value: bool | Unknown) -> str:
-    return str(value) if isinstance(value, Unknown) else ("yes" if value else "no")

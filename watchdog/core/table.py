@@ -1,4 +1,5 @@
-"""A persistent map: a change copies one small bucket and not the whole, so that a turn's cost does not grow with what is known.
+"""A persistent map: a change copies one small bucket and not the whole, so that a turn's cost does not grow with what
+is known.
 
 The bucket is chosen by CRC-32 of the key's text and not by ``hash()``: the order of iteration is then the same in every
 process, whatever PYTHONHASHSEED.

@@ -26,8 +26,12 @@ class Distribution:
 class Vitals:
     turns: Distribution = field(default_factory=Distribution)  # how long each turn took
     last_turn: Instant | None = None
-    detection: dict[str, Distribution] = field(default_factory=dict)  # by alertname: from when it was due to the receiver
-    notifications: dict[tuple[str, str], int] = field(default_factory=dict)  # by receiver and outcome (accepted, failed)
+    detection: dict[str, Distribution] = field(
+        default_factory=dict
+    )  # by alertname: from when it was due to the receiver
+    notifications: dict[tuple[str, str], int] = field(
+        default_factory=dict
+    )  # by receiver and outcome (accepted, failed)
 
     def notified(self, receiver: str, outcome: str) -> None:
         key = (receiver, outcome)
