@@ -7,20 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import structlog
 
+if TYPE_CHECKING:
+    from watchdog.adapters.kubernetes import KubernetesClients
+
+from watchdog.adapters.clock import SystemClock
+from watchdog.adapters.files import LocalFiles
+from watchdog.adapters.http import AioHttp
+from watchdog.adapters.status_server import AioStatusServer
+from watchdog.adapters.terminal import Terminal
 from watchdog.core.alert import Edge, EdgeKind
 from watchdog.core.assessment import Assessment, RuleSet, assess
 from watchdog.core.instant import Instant
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
 from watchdog.core.posture import Posture
 from watchdog.outlets import Outlet
-from watchdog.ports import Document, Ports
+from watchdog.ports import Document, Kubernetes, Ports
 from watchdog.sources import Source, Stream
 from watchdog.supervision import RECEIPTS, Inbox, Outbox, watch_over_outlet, watch_over_stream
 
@@ -48,7 +56,8 @@ class Plan:
 
 
 class Daemon:
-    """One life of the watchdog. ``run`` returns once ``stop`` is set and the outboxes are drained, or their time is up."""
+    """One life of the watchdog. ``run`` returns once ``stop`` is set and the outboxes are drained, or their time is
+    up."""
 
     def __init__(self, plan: Plan, ports: Ports) -> None:
         self.plan, self.ports, self.inbox = plan, ports, Inbox()
@@ -98,12 +107,12 @@ class Daemon:
 
     def turn(self) -> None:
         """observation -> posture -> assessment -> outboxes."""
-        began, at = time.perf_counter(), self.ports.clock.now()
+        at = self.ports.clock.now()
         posture = self.assessment.posture.updated(at, self.inbox.drain())
         self.assessment = assess(self.assessment, posture, self.plan.rules)
         for outlet in self.plan.outlets:
             self.outboxes[outlet.name].put(self.assessment, wake=outlet.every_turn)
-        self.ports.vitals.turns.add(time.perf_counter() - began)
+        self.ports.vitals.turns.add(self.ports.clock.now().since(at))
         self.ports.vitals.last_turn = at
         for edge in self.assessment.edges:
             self._log(edge)
@@ -118,6 +127,12 @@ class Daemon:
         except TimeoutError:
             left = sorted(name for name, outbox in self.outboxes.items() if not outbox.empty)
             self.log.error("stopped with pages that nobody accepted", outlets=left)
+
+    @property
+    def sees_everything(self) -> bool:
+        """Every scope has answered, and holds."""
+        posture = self.assessment.posture
+        return all(sight.unknown(posture.at) is None for sight in posture.sights.values())
 
     def _livez(self) -> Document:
         last = self.ports.vitals.last_turn
@@ -147,6 +162,26 @@ def _document(fine: bool, message: str) -> Document:
     return Document(json.dumps({"ok": fine, "message": message}).encode() + b"\n", status=200 if fine else 503)
 
 
+@asynccontextmanager
+async def real_ports(host: str, port: int, labels: Mapping[str, str]) -> AsyncIterator[Ports]:
+    """The world itself, with a status server that listens. Raises ``OSError`` in one sentence when it cannot listen."""
+    async with AsyncExitStack() as stack:
+        status = await stack.enter_async_context(AioStatusServer(host, port))
+        http = await stack.enter_async_context(AioHttp())
+
+        clients: list[KubernetesClients] = []
+
+        def kubernetes(kubeconfig: str, context: str) -> Kubernetes:
+            from watchdog.adapters.kubernetes import KubernetesClients  # imported only where a stanza needs it
+
+            if not clients:
+                clients.append(KubernetesClients())
+                stack.push_async_callback(clients[0].close)
+            return clients[0](kubeconfig, context)
+
+        yield Ports(SystemClock(), http, LocalFiles(), Terminal(), status, kubernetes, labels)
+
+
 async def one_look(plan: Plan, ports: Ports, within: float) -> Assessment:
     """Looks at everything once, and assesses it once: for ``watchdog check``.
 
@@ -161,7 +196,9 @@ async def one_look(plan: Plan, ports: Ports, within: float) -> Assessment:
             seen.extend(inbox.drain())
 
     async with asyncio.TaskGroup() as group:
-        looking = [group.create_task(watch_over_stream(s, st, ports, inbox), name=str(s)) for s, st in plan.streams.items()]
+        looking = [
+            group.create_task(watch_over_stream(s, st, ports, inbox), name=str(s)) for s, st in plan.streams.items()
+        ]
         try:
             async with asyncio.timeout(within):
                 await collect()

@@ -22,7 +22,8 @@ class Clock(Protocol):
 
 
 class KubernetesError(Exception):
-    """The API server refused or failed: ``status`` is the HTTP (or in-stream) code, ``reason`` a Status' CamelCase reason."""
+    """The API server refused or failed: ``status`` is the HTTP (or in-stream) code, ``reason`` a Status' CamelCase
+    reason."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(f"{status} {reason}: {message}" if message else f"{status} {reason}")

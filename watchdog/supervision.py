@@ -1,7 +1,7 @@
 """Where the world's faults stop: a source's becomes Unknown, an outlet's is kept and tried again.
 
-Nothing here knows a source or an outlet by name. A bug in the shell itself is not caught: it ends the process, Kubernetes
-starts it anew, and the dead man's switch covers the gap.
+Nothing here knows a source or an outlet by name. A bug in the shell itself is not caught: it ends the process,
+Kubernetes starts it anew, and the dead man's switch covers the gap.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Inbox:
 
 @dataclass(slots=True)
 class Outbox:
-    """What one outlet has not published yet: the newest level, and of each alert its first and its newest edge of a kind."""
+    """What one outlet has not published yet: the newest level, and of each alert its first and its newest edge of a
+    kind."""
 
     level: Assessment | None = None
     edges: dict[tuple[Identity, EdgeKind], list[Edge]] = field(default_factory=dict)
@@ -214,7 +215,8 @@ def _as_observation(receipts: Sequence[Receipt], ports: Ports) -> Observation:
 
 
 def _measure(batch: Batch, receipts: Sequence[Receipt], ports: Ports, rules: RuleSet) -> None:
-    """How late each first page was: from the moment at which the condition had held for its ``for`` to its acceptance."""
+    """How late each first page was: from the moment at which the condition had held for its ``for`` to its
+    acceptance."""
     if not receipts:
         return
     now = ports.clock.now()

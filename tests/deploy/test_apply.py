@@ -1,0 +1,64 @@
+"""``deploy/k8s/base`` is what an API server takes: every field is one that Kubernetes has, and kubectl applies it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from tests.deploy.rendering import ROOT, Object, kubectl, rendered, the
+from watchdog.simulator.apiserver import ApiServer
+from watchdog.simulator.cluster import Cluster
+from watchdog.simulator.http_face import HttpFace
+from watchdog.simulator.resources import BY_KIND
+
+
+def unknown_fields(documents: list[Object]) -> list[str]:
+    command = [sys.executable, "-m", "tests.deploy.schema"]
+    done = subprocess.run(command, cwd=ROOT, input=json.dumps(documents), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_kubernetes_has_every_field_that_is_set() -> None:
+    assert not unknown_fields(rendered())
+
+
+def test_a_field_that_kubernetes_does_not_have_is_found() -> None:
+    objects = rendered()
+    the(objects, "Deployment")["spec"]["template"]["spec"]["enableServiceLink"] = False
+    the(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["ports"][0]["port"] = 8080
+    spec = "Deployment.spec.template.spec"
+    assert unknown_fields(objects) == [f"{spec}.containers[0].ports[0].port", f"{spec}.enableServiceLink"]
+
+
+async def test_kubectl_applies_it(tmp_path: Path) -> None:
+    """All of it that the simulator's API server serves: RBAC and disruption budgets are beyond it."""
+    served = [document for document in rendered() if (document["apiVersion"], document["kind"]) in BY_KIND]
+    assert {"Namespace", "ServiceAccount", "ConfigMap", "Service", "Deployment"} <= {d["kind"] for d in served}
+    face = HttpFace(ApiServer(Cluster(lambda: datetime.now(UTC))))
+    await face.start()
+    try:
+        told = await _apply(face.url, served, home=tmp_path)
+    finally:
+        await face.stop()
+    assert len(told) == len(served) and all(line.endswith(" created") for line in told)
+
+
+async def _apply(url: str, documents: list[Object], home: Path) -> list[str]:
+    process = await asyncio.create_subprocess_exec(
+        *(kubectl(), "--server", url, "apply", "--filename", "-"),
+        env={**os.environ, "HOME": str(home), "KUBECONFIG": os.devnull},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    told, complaints = await asyncio.wait_for(process.communicate(yaml.safe_dump_all(documents).encode()), timeout=30)
+    assert process.returncode == 0, complaints.decode()
+    return told.decode().splitlines()

@@ -1,0 +1,156 @@
+"""``deploy/k8s/base`` as the real kubectl renders it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.deploy.rendering import ROOT, Object, of_kind, rendered, the
+
+
+@pytest.fixture(scope="module")
+def base() -> list[Object]:
+    return rendered()
+
+
+def pod(base: list[Object]) -> Object:
+    spec: Object = the(base, "Deployment")["spec"]["template"]["spec"]
+    return spec
+
+
+def container(base: list[Object]) -> Object:
+    (only,) = pod(base)["containers"]
+    return dict(only)
+
+
+def test_it_holds_what_it_takes_to_run_and_nothing_else(base: list[Object]) -> None:
+    assert sorted(document["kind"] for document in base) == [
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ConfigMap",
+        "ConfigMap",
+        "Deployment",
+        "Namespace",
+        "PodDisruptionBudget",
+        "Service",
+        "ServiceAccount",
+    ]
+
+
+def test_everything_is_in_its_own_namespace_and_labelled(base: list[Object]) -> None:
+    for document in base:
+        metadata = document["metadata"]
+        assert metadata.get("namespace", "watchdog") == "watchdog"
+        assert metadata["labels"]["app.kubernetes.io/name"] == "watchdog"
+
+
+def test_the_daemon_may_read_four_kinds_and_write_nothing(base: list[Object]) -> None:
+    granted = {
+        (group, resource, verb)
+        for role in of_kind(base, "ClusterRole") + of_kind(base, "Role")
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    kinds = {("", "configmaps"), ("", "pods"), ("apps", "deployments"), ("apps", "statefulsets")}
+    assert granted == {(*kind, verb) for kind in kinds for verb in ("get", "list", "watch")}
+
+
+def test_the_role_is_bound_to_the_daemons_own_account_and_no_other(base: list[Object]) -> None:
+    binding, account = the(base, "ClusterRoleBinding"), the(base, "ServiceAccount")["metadata"]
+    assert binding["roleRef"]["name"] == the(base, "ClusterRole")["metadata"]["name"]
+    assert binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": account["name"], "namespace": account["namespace"]}
+    ]
+    assert pod(base)["serviceAccountName"] == account["name"]
+    assert pod(base)["automountServiceAccountToken"] is True
+
+
+def test_the_pod_meets_the_restricted_pod_security_standard(base: list[Object]) -> None:
+    assert pod(base)["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container(base)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert all(volume.keys() == {"name", "configMap"} for volume in pod(base)["volumes"])
+    labels = the(base, "Namespace")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_a_service_named_watchdog_injects_no_settings(base: list[Object]) -> None:
+    assert the(base, "Service")["metadata"]["name"] == "watchdog"
+    assert pod(base)["enableServiceLinks"] is False
+
+
+def test_the_service_reaches_the_server_that_the_configuration_opens(base: list[Object]) -> None:
+    service, port = the(base, "Service")["spec"], container(base)["ports"][0]
+    server = yaml.safe_load((ROOT / "config" / "watchdog.yaml").read_text())["server"]
+    template = the(base, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert service["selector"].items() <= template.items()
+    assert service["ports"] == [{"name": "http", "port": 8080, "targetPort": port["name"]}]
+    assert server == {"host": "0.0.0.0", "port": port["containerPort"]}
+
+
+def test_one_of_two_replicas_is_always_up(base: list[Object]) -> None:
+    spec = the(base, "Deployment")["spec"]
+    budget = the(base, "PodDisruptionBudget")["spec"]
+    assert spec["replicas"] == 2
+    assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert budget["minAvailable"] == 1 and budget["selector"] == spec["selector"]
+    assert "preferredDuringSchedulingIgnoredDuringExecution" in pod(base)["affinity"]["podAntiAffinity"]
+
+
+def test_the_probes_ask_about_the_daemon_and_not_about_the_platform(base: list[Object]) -> None:
+    assert container(base)["livenessProbe"]["httpGet"]["path"] == "/livez"
+    assert container(base)["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
+def test_the_drain_fits_into_the_grace_period(base: list[Object]) -> None:
+    configured = yaml.safe_load((ROOT / "config" / "watchdog.yaml").read_text())
+    assert configured["drain_seconds"] < pod(base)["terminationGracePeriodSeconds"] == 30
+
+
+def test_the_image_is_named_by_its_version(base: list[Object]) -> None:
+    version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version and container(base)["image"] == f"agenttrader-watchdog:{version[1]}"
+
+
+def test_a_running_pod_finds_the_whole_configuration_where_it_looks(base: list[Object]) -> None:
+    files = dict(_mounted(base))
+    (config,) = (path for path in files if path in container(base)["args"])
+    for rules in yaml.safe_load(files[config])["rules"]:
+        assert files[f"{Path(config).parent}/{rules}"] == (ROOT / "config" / rules).read_text()
+    assert files[config] == (ROOT / "config" / "watchdog.yaml").read_text()
+
+
+def _mounted(base: list[Object]) -> Iterator[tuple[str, str]]:
+    """Path and content of each file that the container sees."""
+    volumes = {volume["name"]: volume["configMap"]["name"] for volume in pod(base)["volumes"]}
+    maps = {document["metadata"]["name"]: document["data"] for document in of_kind(base, "ConfigMap")}
+    for mount in container(base)["volumeMounts"]:
+        data, path = maps[volumes[mount["name"]]], mount["mountPath"]
+        if key := mount.get("subPath"):
+            yield path, data[key]
+        else:
+            yield from ((f"{path}/{name}", content) for name, content in data.items())
+
+
+def test_a_changed_configuration_is_a_new_replica_set(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    before = pod(rendered(tmp_path / "deploy" / "k8s" / "base"))
+    with (tmp_path / "config" / "rules" / "execution.yaml").open("a") as rules:
+        rules.write("# changed\n")
+    assert pod(rendered(tmp_path / "deploy" / "k8s" / "base")) != before

@@ -1,0 +1,160 @@
+"""Where the world's faults stop (supervision), in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from watchdog.core.alert import EdgeKind
+from watchdog.core.assessment import RuleSet
+from watchdog.core.facts import Unknown
+from watchdog.core.observation import Coverage, Facts, Observation, Scope
+from watchdog.outlets import Batch, Outlet, Receipt
+from watchdog.ports import KubernetesError, Ports
+from watchdog.simulator.virtual_time import VirtualClock
+from watchdog.sources import Stream
+from watchdog.supervision import Inbox, Outbox, watch_over_outlet, watch_over_stream
+
+from .core.worlds import ABOVE_ZERO, WORKLOADS, World, at, saw, workload
+from .virtual import in_virtual_time
+
+SCOPE = Scope("test", "stream")
+
+
+class Nowhere:
+    """Ports of a test that touches nothing."""
+
+    def show(self, path: str, page: object) -> None: ...
+
+
+def ports() -> Ports:
+    nowhere = Nowhere()
+    clock = VirtualClock(asyncio.get_running_loop())
+    return Ports(clock, nowhere, nowhere, nowhere, nowhere, lambda kubeconfig, context: nowhere)  # type: ignore[arg-type, return-value]
+
+
+async def watched(looks: Callable[[Ports], AsyncIterator[Facts]], seconds: float) -> list[Observation]:
+    inbox = Inbox()
+    task = asyncio.create_task(
+        watch_over_stream(SCOPE, Stream(Coverage(frozenset(), 5.0), looks, deadline=3.0), ports(), inbox)
+    )
+    await asyncio.sleep(seconds)
+    task.cancel()
+    return list(inbox.drain())
+
+
+def test_what_a_source_raises_becomes_unknown_with_its_reason_and_it_looks_again() -> None:
+    async def looks(_: Ports) -> AsyncIterator[Facts]:
+        yield Facts()
+        raise KubernetesError(403, "Forbidden", "pods is forbidden")
+
+    said = [observation.facts for observation in in_virtual_time(watched(looks, 0.06))]
+    assert said == [Facts(), Unknown("Forbidden", "pods is forbidden")] * 2
+
+
+def test_a_source_that_hangs_becomes_unknown_within_its_deadline() -> None:
+    async def looks(_: Ports) -> AsyncIterator[Facts]:
+        await asyncio.sleep(1e6)
+        yield Facts()
+
+    (observation,) = in_virtual_time(watched(looks, 3.01))
+    assert observation.facts == Unknown("Timeout", "no look within 3 s")
+    assert observation.at.mono == 3.0
+
+
+def test_a_source_that_ends_is_unknown_and_not_fine() -> None:
+    async def looks(_: Ports) -> AsyncIterator[Facts]:
+        return
+        yield
+
+    assert in_virtual_time(watched(looks, 0.01))[0].facts == Unknown("Ended", "the source stopped looking")
+
+
+def test_a_source_that_fails_for_ever_is_asked_at_least_every_two_seconds_and_not_in_a_storm() -> None:
+    async def looks(_: Ports) -> AsyncIterator[Facts]:
+        raise OSError("away")
+        yield
+
+    said = in_virtual_time(watched(looks, 60.0))
+    gaps = [later.at.since(earlier.at) for earlier, later in pairwise(said)]
+    assert max(gaps) <= 2.0
+    assert len(said) < 60
+
+
+def test_a_full_inbox_makes_its_source_wait_and_drops_nothing() -> None:
+    async def main() -> int:
+        inbox, taken = Inbox(limit=3), 0
+
+        async def put() -> None:
+            for _ in range(10):
+                await inbox.put(Observation(SCOPE, at(0), Facts()))
+
+        putting = asyncio.create_task(put())
+        while taken < 10:
+            await inbox.something_new_or(1.0)
+            drained = len(inbox.drain())
+            assert drained <= 3
+            taken += drained
+        await putting
+        return taken
+
+    assert in_virtual_time(main()) == 10
+
+
+@dataclass(frozen=True)
+class Flaky(Outlet):
+    """Refuses as often as it is told, hangs as often as it is told, then accepts."""
+
+    name: str = "flaky"
+    timeout: float = 2.0
+    refusals: int = 0
+    hangs: int = 0
+    batches: list[Batch] = field(default_factory=list)
+
+    async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:
+        self.batches.append(batch)
+        if len(self.batches) <= self.hangs:
+            await asyncio.sleep(1e6)
+        if len(self.batches) <= self.refusals:
+            raise OSError("refused")
+        return [Receipt("flaky", True)]
+
+
+async def published(outlet: Flaky, seconds: float) -> tuple[list[Observation], Ports]:
+    world, inbox, outbox, world_ports = World(ABOVE_ZERO), Inbox(), Outbox(), ports()
+    task = asyncio.create_task(watch_over_outlet(outlet, outbox, world_ports, inbox, RuleSet.of([ABOVE_ZERO])))
+    outbox.put(world.turn(0, saw(0, WORKLOADS, workload(1))), wake=False)
+    await asyncio.sleep(0.01)
+    outbox.put(world.turn(1, saw(1, WORKLOADS, workload(0))), wake=False)
+    await asyncio.sleep(seconds)
+    task.cancel()
+    return list(inbox.drain()), world_ports
+
+
+def test_what_nobody_took_is_published_again_with_what_came_since() -> None:
+    outlet = Flaky(refusals=2)
+    receipts, world = in_virtual_time(published(outlet, 10.0))
+    assert [edge.kind for edge in outlet.batches[-1].edges] == [EdgeKind.FIRED, EdgeKind.LATCHED]
+    assert world.vitals.notifications == {("flaky", "failed"): 2, ("flaky", "accepted"): 1}
+    said = [fact for r in receipts if isinstance(r.facts, Facts) for fact in r.facts.seen]
+    assert [getattr(fact, "accepting", None) for fact in said] == [False, False, True]
+
+
+def test_an_outlet_that_hangs_is_given_up_within_its_timeout_and_tried_again() -> None:
+    outlet = Flaky(hangs=1)
+    in_virtual_time(published(outlet, 10.0))
+    assert [edge.kind for edge in outlet.batches[-1].edges] == [EdgeKind.FIRED, EdgeKind.LATCHED]
+
+
+def test_an_outbox_keeps_the_first_and_the_newest_edge_of_a_kind_and_no_more() -> None:
+    async def main() -> Outbox:
+        world, outbox = World(ABOVE_ZERO), Outbox()
+        for second in range(50):
+            outbox.put(world.turn(second, saw(second, WORKLOADS, workload(second % 2))), wake=False)
+        return outbox
+
+    outbox = in_virtual_time(main())
+    kept = {str(kind): [edge.at.mono for edge in edges] for (_, kind), edges in outbox.edges.items()}
+    assert kept == {"fired": [1.0], "latched": [2.0, 48.0], "refired": [3.0, 49.0]}

@@ -1,0 +1,123 @@
+"""GO or NO-GO, with each reason and each unknown (conventions.md, Command line).
+
+GO means: nothing at Sev-0 or Sev-1, and nothing unknown. What is at Sev-2 or Sev-3 is listed and does not block. A
+rule's ``for`` is not waited for: one look is all that there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+
+from watchdog.core.alert import Cause
+from watchdog.core.assessment import Assessment, Judgement, Rule, RuleSet
+from watchdog.core.facts import GLOBALS, Fact, Market, Safety, Source, Unknown, Watchdog
+from watchdog.core.posture import Known
+from watchdog.core.severity import Sev
+
+
+class Exit(IntEnum):
+    """Exit codes of every command (conventions.md, Command line)."""
+
+    FINE = 0
+    FINDING = 1
+    UNTOLD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    sev: int
+    alertname: str
+    subject: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    findings: tuple[Finding, ...]  # worst first
+    unknowns: tuple[str, ...]  # a sentence each
+
+    @property
+    def blocking(self) -> bool:
+        return any(finding.sev <= Sev.SEV1 for finding in self.findings)
+
+    @property
+    def exit(self) -> Exit:
+        """A breach that was seen outweighs what could not be seen."""
+        if self.blocking:
+            return Exit.FINDING
+        return Exit.UNTOLD if self.unknowns else Exit.FINE
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "verdict": "GO" if self.exit is Exit.FINE else "NO-GO",
+            "findings": [asdict(finding) for finding in self.findings],
+            "unknowns": list(self.unknowns),
+        }
+
+
+SIGHT = (Source, Safety, Watchdog)
+"""What is said of our own sight is not seen of the platform: it counts as unknown and not as a finding."""
+
+
+def readiness(assessment: Assessment, rules: RuleSet) -> Readiness:
+    findings = sorted(_findings(assessment, rules), key=lambda f: (f.sev, f.alertname, f.subject))
+    return Readiness(tuple(findings), tuple(dict.fromkeys(_unknowns(assessment, rules))))
+
+
+def _findings(assessment: Assessment, rules: RuleSet) -> Iterator[Finding]:
+    for known, rule, judgement in _judgements(assessment, rules):
+        if judgement.verdict is True and not isinstance(known.fact, SIGHT) and _in_force(rule, assessment):
+            said = rule.describe(known.fact, _globals(assessment), Cause.BREACH, None).annotations
+            yield Finding(_worth(rule, judgement), rule.name, str(known.fact.subject), said.get("summary", ""))
+
+
+def _unknowns(assessment: Assessment, rules: RuleSet) -> Iterator[str]:
+    for scope, sight in assessment.posture.sights.items():
+        if (problem := sight.unknown(assessment.at)) is not None:
+            yield f"{scope}: {problem}"
+    for known, rule, judgement in _judgements(assessment, rules):
+        if isinstance(judgement.verdict, Unknown) and _in_force(rule, assessment):
+            yield f"{rule.name} cannot be judged for {known.fact.subject}: {judgement.verdict}"
+
+
+def _worth(rule: Rule, judgement: Judgement) -> int:
+    """The Sev at first sight: a rise counts if it holds and does not have to be waited for."""
+    rises = zip(rule.breach.rises, judgement.rises, strict=True)
+    return int(min([rule.breach.severity, *(rise.severity for rise, holds in rises if holds and not rise.for_seconds)]))
+
+
+def _judgements(assessment: Assessment, rules: RuleSet) -> Iterator[tuple[Known, Rule, Judgement]]:
+    for subject, judgements in assessment.judgements.items():
+        known = assessment.posture.facts.get(subject)
+        if known is not None:
+            for rule, judgement in zip(rules.by_kind.get(subject.kind, ()), judgements, strict=True):
+                yield known, rule, judgement
+
+
+def _in_force(rule: Rule, assessment: Assessment) -> bool:
+    market = assessment.posture.globally(Market.KIND)
+    return not (rule.market_hours and isinstance(market, Market) and not market.open)
+
+
+def _globals(assessment: Assessment) -> dict[str, Fact | Unknown]:
+    return {name: assessment.posture.globally(name) for name in GLOBALS}
+
+
+def text(readiness_: Readiness) -> str:
+    """As a person reads it."""
+    lines = [f"{'GO' if readiness_.exit is Exit.FINE else 'NO-GO'}: {_reason(readiness_)}"]
+    lines += [f"  Sev-{f.sev}  {f.alertname}  {f.subject}\n         {f.summary}" for f in readiness_.findings]
+    lines += [f"  unknown  {sentence}" for sentence in readiness_.unknowns]
+    return "\n".join(lines)
+
+
+def _reason(readiness_: Readiness) -> str:
+    if readiness_.blocking:
+        count = sum(finding.sev <= Sev.SEV1 for finding in readiness_.findings)
+        return f"{count} finding{'s' * (count != 1)} at Sev-0 or Sev-1"
+    if readiness_.unknowns:
+        more = len(readiness_.unknowns) - 1
+        return f"could not tell: {readiness_.unknowns[0]}" + (f" (and {more} more)" if more else "")
+    return "nothing at Sev-0 or Sev-1, and nothing unknown"
