@@ -41,6 +41,7 @@ def alert(
         cleared_at=None,
         rising_since=(),
         description=Description({"team": "safety"}, told),
+        onset=Description({"team": "safety"}, told),
         incident="20261123T150000Z-execution",
     )
 

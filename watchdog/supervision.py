@@ -173,6 +173,8 @@ async def watch_over_outlet(outlet: Outlet, outbox: Outbox, ports: Ports, inbox:
     while True:
         batch = await outbox.take(outlet.renew_every)
         receipts = await _publish(outlet, batch, ports)
+        if outlet.name in refused and not any(receipt.receiver == outlet.name for receipt in receipts):
+            receipts = [*receipts, Receipt(outlet.name, True, "it publishes again")]
         for receipt in receipts:
             ports.vitals.notified(receipt.receiver, "accepted" if receipt.accepted else "failed")
             _log_transition(log, receipt, refused)

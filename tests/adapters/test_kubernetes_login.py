@@ -380,6 +380,12 @@ async def test_a_proxy_in_the_environment_counts_as_for_kubectl(
     assert await proxy_of(KubeConfig(given, "")) == "http://other.example"
 
 
+async def test_a_proxy_is_asked_for_the_whole_address(tmp_path: Path) -> None:
+    async with serving(Asked()) as proxy:
+        await read(kubeconfig(tmp_path, "http://k.example", {"token": "t"}, **{"proxy-url": proxy.url}))
+    assert proxy.authorization == ["Bearer t"]
+
+
 async def test_two_requests_at_the_start_run_one_plugin(tmp_path: Path) -> None:
     user = plugin(tmp_path, {"token": "t"})
     async with serving(Asked()) as asked:

@@ -39,7 +39,7 @@ async def main() -> None:
     async with session, asyncio.TaskGroup() as group:
         for path in PATHS:
             group.create_task(follow(session, api, path, alertmanager))
-        print("following", flush=True)  # noqa: T201 - how the parent learns of it
+        print("following", flush=True)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,18 @@ def test_a_server_that_hangs_answers_late(server: ApiServer, cluster: Cluster) -
     in_virtual_time(main())
 
 
+def test_a_server_that_goes_down_while_it_hangs_is_down(server: ApiServer) -> None:
+    async def main() -> None:
+        server.faults.inject(Hang())
+        question = asyncio.create_task(Api(server).get(SWITCH))
+        await asyncio.sleep(1)
+        server.faults.inject(Down())
+        with pytest.raises(ConnectionRefusedError):
+            await question
+
+    in_virtual_time(main())
+
+
 async def test_a_login_page_is_200_and_no_json(server: ApiServer) -> None:
     server.faults.inject(Html())
     response = await Api(server).send("GET", SWITCH)

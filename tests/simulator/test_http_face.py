@@ -11,16 +11,17 @@ import aiohttp
 import pytest
 
 from tests.simulator.client import AGENT, MERGE, NOW, SWITCH, SWITCHES, config_map, deployment
-from watchdog.simulator import kubectl
+from watchdog.simulator import kubectl, market_data
 from watchdog.simulator.apiserver import ApiServer
 from watchdog.simulator.cluster import Cluster
 from watchdog.simulator.faults import Down, HalfLine, Html
 from watchdog.simulator.http_face import HttpFace
+from watchdog.simulator.wire import Service
 
 
 @asynccontextmanager
-async def served(server: ApiServer) -> AsyncIterator[HttpFace]:
-    face = HttpFace(server)
+async def served(service: Service) -> AsyncIterator[HttpFace]:
+    face = HttpFace(service)
     await face.start()
     try:
         yield face
@@ -152,6 +153,19 @@ async def test_a_slow_reader_is_cut_off_cleanly() -> None:
     numbers = [json.loads(line)["object"]["data"]["n"] for line in lines]
     assert numbers == [str(number) for number in range(len(lines))]  # none is missing in between,
     assert len(lines) < 200  # but the last ones are, and nothing says so
+
+
+@pytest.mark.parametrize("fault", [market_data.Endless(), market_data.Silence()])
+async def test_what_never_ends_does_not_keep_the_server_from_stopping(fault: market_data.Fault) -> None:
+    service = market_data.MarketData(lambda: NOW)
+    service.fault = fault
+    async with served(service) as face, aiohttp.ClientSession(face.url) as http:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), http.get("/healthz") as response:
+                await response.read()
+        service.fault = None
+        async with http.get("/healthz") as response:
+            assert (response.status, (await response.json())["ok"]) == (200, True)
 
 
 async def test_the_path_is_decoded_and_the_query_too(http: aiohttp.ClientSession) -> None:

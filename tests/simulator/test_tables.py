@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.simulator.client import DEPLOYMENTS, SWITCHES, Api, types
+from tests.simulator.client import DEPLOYMENTS, NOW, SWITCHES, Api, types
 from tests.virtual import in_virtual_time
 from watchdog.simulator import kubectl
 from watchdog.simulator.cluster import Cluster
@@ -21,8 +22,8 @@ def shown(table: dict[str, Any], *, wide: bool = False) -> list[dict[str, Any]]:
     return [{name: row[name] for name in kept} for row in rows]
 
 
-async def test_a_list_of_deployments(cluster: Cluster) -> None:
-    floor = trading_floor(cluster._now)
+async def test_a_list_of_deployments() -> None:
+    floor = trading_floor(lambda: NOW)
     _, table = await Api(floor.server).call("GET", DEPLOYMENTS, accept=TABLE)
     assert (table["kind"], table["apiVersion"]) == ("Table", "meta.k8s.io/v1")
     row = {"Name": "execution-agent", "Ready": "0/0", "Up-to-date": 0, "Available": 0, "Age": "0s"}
@@ -31,8 +32,8 @@ async def test_a_list_of_deployments(cluster: Cluster) -> None:
     assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
 
 
-async def test_the_pods_of_the_floor(cluster: Cluster) -> None:
-    floor = trading_floor(cluster._now)
+async def test_the_pods_of_the_floor() -> None:
+    floor = trading_floor(lambda: NOW)
     _, table = await Api(floor.server).call("GET", "/api/v1/namespaces/trading-floor/pods", accept=TABLE)
     gamma = next(row for row in shown(table) if row["Name"] == "gamma-strategy-0")
     assert (gamma["Ready"], gamma["Status"], gamma["Restarts"]) == ("1/1", "Running", "0")
@@ -48,8 +49,8 @@ async def test_the_pods_of_the_floor(cluster: Cluster) -> None:
         "/api/v1/services",
     ],
 )
-async def test_each_table_begins_with_a_name_and_has_an_age(cluster: Cluster, path: str) -> None:
-    floor = trading_floor(cluster._now)
+async def test_each_table_begins_with_a_name_and_has_an_age(path: str) -> None:
+    floor = trading_floor(lambda: NOW)
     _, table = await Api(floor.server).call("GET", path, accept=TABLE)
     names = [one["name"] for one in table["columnDefinitions"]]
     assert names[0] == "Name" and "Age" in names
@@ -62,8 +63,6 @@ def test_a_watch_describes_its_columns_only_once(api: Api, cluster: Cluster) -> 
         response = await api.send("GET", SWITCHES, {"watch": "true", "timeoutSeconds": "1"}, accept=TABLE)
         kubectl.create(cluster, *({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": one}} for one in "ab"))
         assert not isinstance(response.body, bytes)
-        import json
-
         async for chunk in response.body:
             events += map(json.loads, chunk.splitlines())
         kinds = [event["object"]["columnDefinitions"] is not None for event in events]

@@ -68,6 +68,13 @@ def test_a_streaming_list_ends_with_a_bookmark_that_says_so(api: Api, cluster: C
     in_virtual_time(main())
 
 
+@pytest.mark.parametrize("yes", ["1", "t", "true", "True"])
+async def test_a_watch_is_asked_for_in_every_spelling_of_yes(api: Api, yes: str) -> None:
+    response = await api.send("GET", SWITCHES, {"watch": yes})
+    assert not isinstance(response.body, bytes)
+    assert (await api.get(SWITCHES, watch="0"))[1]["kind"] == "ConfigMapList"
+
+
 def test_sending_no_initial_events_starts_from_now(api: Api, cluster: Cluster) -> None:
     async def main() -> None:
         events: list[dict[str, object]] = []

@@ -97,7 +97,8 @@ class Alert:
     fired_at: Instant | None
     cleared_at: Instant | None  # since when the condition is gone, while it keeps firing or is latched
     rising_since: tuple[Instant | None, ...]  # for each rise of the policy: since when its condition holds
-    description: Description
+    description: Description  # what it says now, or said when it was last seen
+    onset: Description  # what it said when it began
     incident: str = ""
 
     @property
@@ -138,6 +139,7 @@ def begin(identity: Identity, group: str, policy: Policy, sign: Sign, descriptio
         None,
         None,
         (None,) * len(policy.rises),
+        description,
         description,
     )
 

@@ -31,7 +31,14 @@ def annotations_of(alert: Alert, runbook_base_url: str) -> dict[str, str]:
     told = {name: text for name, text in alert.description.annotations.items() if name != "runbook"}
     told |= {"state": str(alert.state), "active_since": rfc3339(alert.active_since.wall)}
     told |= {"incident": alert.incident, "runbook_url": runbook_url(alert, runbook_base_url)}
+    if alert.onset != alert.description:
+        told["evidence"] = f"at {rfc3339(alert.active_since.wall)}: {summary_at_onset(alert)}"
     return {name: bounded(text, TEXT_LIMIT) for name, text in sorted(told.items()) if text}
+
+
+def summary_at_onset(alert: Alert) -> str:
+    """What was seen when it began: of a blip that is over, the only thing that tells what it was."""
+    return alert.onset.annotations.get("summary", "") or str(alert.identity)
 
 
 def runbook_url(alert: Alert, base_url: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from watchdog.core.alert import Alert, Cause, Edge, EdgeKind
 from watchdog.core.instant import Instant, rfc3339
-from watchdog.core.notice import bounded, runbook_url
+from watchdog.core.notice import bounded, runbook_url, summary_at_onset
 from watchdog.core.severity import Sev
 from watchdog.outlets import Batch, Outlet, Receipt
 from watchdog.ports import Ports
@@ -75,8 +75,9 @@ def _verb(edge: Edge) -> str:
 
 
 def _what(edge: Edge) -> str:
-    summary = _printable(edge.alert.description.annotations.get("summary", "") or str(edge.alert.identity))
-    return f"over: {summary}" if edge.kind in (EdgeKind.LATCHED, EdgeKind.RESOLVED) else summary
+    if edge.kind in (EdgeKind.LATCHED, EdgeKind.RESOLVED):
+        return f"over: {_printable(summary_at_onset(edge.alert))}"
+    return _printable(edge.alert.description.annotations.get("summary", "") or str(edge.alert.identity))
 
 
 def _where(alert: Alert) -> Iterator[str]:

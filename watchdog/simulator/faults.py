@@ -126,7 +126,7 @@ class Faults:
         return b'{"padding":"' + b"x" * fault.bytes + b'",' + body[1:] if fault else body
 
     async def _thawed(self, verb: str, path: str) -> None:
-        while self.find(verb, path, Hang):
+        while self.find(verb, path, Hang) and not self.find(verb, path, Down):
             changed = asyncio.Event()
             self.listeners.append(changed.set)
             try:

@@ -1,7 +1,7 @@
 """An event loop whose selector jumps: a virtual day passes in seconds, and the same seed gives the same trace.
 
-What waits on the loop waits in virtual time. It must not be mixed with sockets of another process or with threads: a loop
-that has nothing left to wait for is a deadlock, and says so.
+What waits on the loop waits in virtual time. It must not be mixed with sockets of another process or with threads: a
+loop that has nothing left to wait for is a deadlock, and says so.
 """
 
 from __future__ import annotations

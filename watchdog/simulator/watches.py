@@ -61,9 +61,9 @@ def options(request: Request) -> Options:
         raise bad_request(f'strconv.ParseInt: parsing "{seconds}": invalid syntax')
     return Options(
         revision,
-        asked == "true" or (asked == "" and revision == 0),
-        asked == "true",
-        query.get("allowWatchBookmarks") in ("true", "1"),
+        request.flag("sendInitialEvents") or (asked == "" and revision == 0),
+        request.flag("sendInitialEvents"),
+        request.flag("allowWatchBookmarks"),
         float(seconds or 0) or LONGEST_SECONDS,
     )
 
@@ -141,9 +141,7 @@ class _Stream:
             lines = self._drained(subscription)
             if now >= bookmark_at:
                 bookmark_at = next(bookmarks)
-                lines += (
-                    [self._bookmark({})] if self._options.bookmarks and self._seen <= self._cluster.revision else []
-                )
+                lines += self._heartbeat()
             yield b"".join(lines)
             if subscription.overflowed:
                 return
@@ -168,6 +166,11 @@ class _Stream:
         if stays and not was:
             return self._view.line("ADDED", event.after)
         return self._view.event(event) if was else b""
+
+    def _heartbeat(self) -> list[bytes]:
+        """A bookmark, if they were asked for; none while the revision asked for is still to come (point 3)."""
+        wanted = self._options.bookmarks and self._seen <= self._cluster.revision
+        return [self._bookmark({})] if wanted else []
 
     def _bookmark(self, more: JSON) -> bytes:
         resource, metadata = self._target.resource, {"resourceVersion": str(self._cluster.revision), **more}

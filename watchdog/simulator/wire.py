@@ -27,6 +27,10 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
 
+    def flag(self, name: str) -> bool:
+        """A boolean of the query, in every spelling that Go's ``strconv.ParseBool`` takes."""
+        return self.query.get(name) in ("1", "t", "T", "true", "TRUE", "True")
+
     @property
     def accept(self) -> str:
         return self.headers.get("accept", "")
@@ -107,7 +111,7 @@ def target(request: Request) -> Target:
     name, subresource = (*rest[1:], "", "")[:2]
     if subresource and subresource not in resource.subresources:
         raise unknown_resource()
-    watching = watching or (request.method == "GET" and request.query.get("watch") in ("true", "1"))
+    watching = watching or (request.method == "GET" and request.flag("watch"))
     return Target(resource, _verb(request.method, name, watching), namespace, name, subresource)
 
 

@@ -83,6 +83,15 @@ def test_a_read_that_began_before_an_event_does_not_undo_it() -> None:
         assert world.switch.value == "0", "a late 404 cannot be compared: the event counts"
 
 
+def test_a_read_that_began_before_an_event_and_saw_more_counts() -> None:
+    world = World()
+    world.event(config_map(5, HALTED))
+    with world.telling.inventory.config_maps.looking() as began:
+        world.event(config_map(6, HALTED))
+        world.read(CONFIG_MAPS, KEY, config_map(9, RUNNING), began)
+    assert world.switch.halted is False
+
+
 def test_a_read_that_began_before_a_deletion_does_not_bring_it_back() -> None:
     world = World()
     world.event(config_map(5, HALTED))

@@ -90,6 +90,41 @@ def test_the_worst_of_all_live_pods_is_told() -> None:
     assert (world.mode().running, world.mode().unsafe, world.mode().listed) == ("ZZZ", False, False)
 
 
+def test_an_unsafe_pod_is_worse_than_an_unknown_one() -> None:
+    world = of(*env(AGENT_MODE="OFF"))
+    secret = ref(secretKeyRef={"name": "s", "key": "k"})
+    for number, entries in enumerate([[secret], env(AGENT_MODE="LIVE"), [secret]]):
+        world.event(pod(f"p{number}", 10 + number, "gamma", container(env=entries)))
+    assert world.mode().running == "LIVE"
+
+
+def test_a_pod_that_a_workload_accounts_for_has_no_mode_of_its_own() -> None:
+    world = of(*env(AGENT_MODE="OFF"), running=env(AGENT_MODE="OFF"))
+    assert [mode.kind for mode in world.of(Mode)] == ["Deployment"]
+
+
+def test_a_mode_is_unknown_until_the_pods_have_been_listed() -> None:
+    world = World(listed=False)
+    world.event(workload("gamma", 5, 1, container(env=env(AGENT_MODE="OFF"))))
+    assert isinstance(world.mode().running, Unknown) and isinstance(world.mode().unsafe, Unknown)
+
+
+def test_a_config_map_that_only_the_running_pod_refers_to_counts() -> None:
+    world = of(*env(OTHER="x"), running=[ref(configMapKeyRef={"name": "modes", "key": "mode"})])
+    assert world.mode().running == "PAPER"
+    world.event(config_map(9, {"mode": "LIVE"}, "modes"))
+    assert (world.mode().running, world.mode().unsafe) == ("LIVE", True)
+
+
+def test_a_config_map_that_is_not_there_is_known_to_be_missing_once_all_are_listed() -> None:
+    world = World(listed=False)
+    world.listing(PODS, [])
+    world.event(workload("gamma", 5, 1, container(env=[ref(configMapKeyRef={"name": "no", "key": "mode"})])))
+    world.listing(CONFIG_MAPS, [])
+    declared = world.mode().declared
+    assert isinstance(declared, Unknown) and declared.reason == "Missing"
+
+
 def test_a_finished_pod_runs_nothing() -> None:
     world = of(*env(AGENT_MODE="OFF"))
     world.event(pod("p", 6, "gamma", container(env=env(AGENT_MODE="LIVE")), phase="Succeeded"))

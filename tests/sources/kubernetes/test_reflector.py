@@ -96,6 +96,11 @@ def test_an_empty_collection_is_a_list_of_nothing() -> None:
     assert Run([bookmark(6, initial=True)]).until_it_fails().told == ["listed 0 at 6"]
 
 
+def test_a_bookmark_that_is_not_the_mark_ends_no_list() -> None:
+    run = Run([bookmark(3), line("ADDED", ON), bookmark(6, initial=True)], []).until_it_fails()
+    assert run.told == ["listed 1 at 6"]
+
+
 def test_after_a_clean_end_it_resumes_from_the_last_revision() -> None:
     run = Run(STREAMED, [line("MODIFIED", OFF)], page(7), [line("MODIFIED", config_map(8, HALTED))], page(8), [])
     assert run.until_it_fails().told == ["listed 1 at 6", "now 0", "alive", "now 1", "alive"]
@@ -150,18 +155,19 @@ def test_a_broken_connection_is_resumed_so_that_what_happened_meanwhile_is_seen(
     assert run.watched_from == ["6", "8"]
 
 
-def test_what_was_not_taken_is_told_again() -> None:
+@pytest.mark.parametrize(("step", "revision"), [(Listed, ""), (Happened, "6")])
+def test_what_was_not_taken_is_told_again(step: type[object], revision: str) -> None:
     run = Run(STREAMED, [line("MODIFIED", OFF)])
 
-    async def give_up_at_the_first_event() -> None:
+    async def give_up_at_it() -> None:
         steps = run.reflector.steps(run.kubernetes)
-        async for step in steps:
-            if isinstance(step, Happened):
+        async for taken in steps:
+            if isinstance(taken, step):
                 break
         await steps.aclose()
 
-    in_virtual_time(give_up_at_the_first_event())
-    assert run.reflector.revision == "6"
+    in_virtual_time(give_up_at_it())
+    assert run.reflector.revision == revision
 
 
 def test_a_server_restored_from_a_backup_is_listed_anew_before_its_silence_can_deceive() -> None:

@@ -22,7 +22,7 @@ from watchdog.simulator import kubectl
 from watchdog.simulator.faults import Down, HalfLine, Hang, Html, Oversize, Refuse
 from watchdog.simulator.ports import InProcessKubernetes
 from watchdog.sources.kubernetes import Kubernetes
-from watchdog.sources.kubernetes.stanza import KillSwitchKey
+from watchdog.sources.kubernetes.stanza import Execution, KillSwitchKey
 
 AGENT = "workload agenttrader/Deployment/execution-agent"
 HALT = "kill_switch EXECUTION_HALTED/config_map/trading-floor/agenttrader-kill-switch"
@@ -63,6 +63,16 @@ def test_a_person_understands_what_is_looked_at() -> None:
     ]
     assert "list pods in agenttrader" in POLLING.streams()
     assert "watch pods everywhere" in replace(SOURCE, namespaces=()).streams()
+
+
+def test_what_a_scope_provides_decides_what_is_unknown_without_it() -> None:
+    provided = {part: sorted(stream.coverage.provides) for part, stream in SOURCE.streams().items()}
+    assert provided["watch configmaps in trading-floor"] == ["mode"]
+    assert provided["watch deployments in trading-floor"] == ["mode", "workload"]
+    assert provided["watch statefulsets in trading-floor"] == ["mode", "workload"]
+    assert provided["watch pods in trading-floor"] == ["mode", "workload"]
+    assert provided[READ_SWITCH] == ["kill_switch"]
+    assert provided[READ_AGENT] == ["mode", "workload"]
 
 
 def test_the_safe_floor_is_seen_to_be_safe_and_nothing_unknown_stays() -> None:
@@ -246,6 +256,43 @@ class Slow:
             yield lines
 
 
+@dataclass
+class LateDeployments(Slow):
+    """Whoever asks for Deployments waits."""
+
+    @asynccontextmanager
+    async def watch(self, path: str, query: Mapping[str, str], silence: float) -> AsyncIterator[AsyncIterator[bytes]]:
+        await asyncio.sleep(self.seconds if path.endswith("/deployments") else 0)
+        async with self.inner.watch(path, query, silence) as lines:
+            yield lines
+
+
+@pytest.mark.parametrize(("seconds", "kinds"), [(1.0, {"Deployment"}), (9.0, {"Deployment", "Pod"})])
+def test_pods_are_told_after_their_workloads_unless_those_keep_them_waiting(seconds: float, kinds: set[str]) -> None:
+    async def run() -> None:
+        late = replace(SOURCE, execution=Execution(images=("execution-agent",)))
+        async with looking(
+            late, lambda floor: LateDeployments(InProcessKubernetes(floor.server), seconds, [])
+        ) as sight:
+            kubectl.scale(sight.floor.cluster, "deploy", "agenttrader", "execution-agent", 1)
+            seen = [f for f in facts(await sight.after(20)) if isinstance(f, Workload) and f.execution]
+            assert {fact.kind for fact in seen} == kinds
+
+    in_virtual_time(run())
+
+
+def test_the_pods_of_a_guarded_workload_are_counted_although_no_pod_can_be_watched() -> None:
+    async def run() -> None:
+        async with looking() as sight:
+            sight.floor.server.faults.inject(Refuse(path="/api/v1/namespaces/agenttrader/pods", verbs=("watch",)))
+            kubectl.scale(sight.floor.cluster, "deploy", "agenttrader", "execution-agent", 1)
+            assert states(await sight.after(3), AGENT, "live")[-1:] == [1]
+            kubectl.scale(sight.floor.cluster, "deploy", "agenttrader", "execution-agent", 0)
+            assert states(await sight.after(5), AGENT, "live")[-1:] == [0]
+
+    in_virtual_time(run())
+
+
 def test_reads_keep_their_pace_and_are_stamped_with_their_beginning() -> None:
     began: list[float] = []
 
@@ -291,6 +338,7 @@ def test_a_404_of_the_object_is_a_look_that_succeeded_and_any_other_404_is_not()
     for other in (
         KubernetesError(404, "NotFound", "the server could not find the requested resource"),
         KubernetesError(404, "NotAStatus", "404 page not found"),
+        KubernetesError(404, "NotAStatus", 'configmaps "agenttrader-kill-switch" not found'),
         KubernetesError(404, "NotFound", 'configmaps "agenttrader-kill-switch-2" not found'),
     ):
         assert not isinstance(_looks(other)[0], Facts)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.sources.kubernetes.scripted import container, pod, workload
 from tests.sources.kubernetes.worlds import DEPLOYMENTS, PODS, World
 from watchdog.core.facts import Unknown, Workload
+from watchdog.core.selection import Named
+from watchdog.sources.kubernetes.resources import Key
 
 ENGINE = "execution-engine"
 OWNED = [{"kind": "ReplicaSet", "name": "execution-engine-8fbb5474c", "controller": True}]
@@ -76,8 +80,8 @@ def test_live_is_unknown_until_the_pods_have_been_listed() -> None:
     world.event(workload(ENGINE, 5))
     live = world.workload(ENGINE).live
     assert isinstance(live, Unknown) and live.reason == "NotYetListed"
-    world.listing(PODS, [pod("a", 6, ENGINE)])
-    assert world.workload(ENGINE).live == 1
+    world.listing(PODS, [])
+    assert world.workload(ENGINE).live == 0
 
 
 def test_scaling_up_and_back_is_told_in_two_events() -> None:
@@ -120,6 +124,20 @@ def test_an_execution_pod_that_nothing_accounts_for_is_told_by_itself(made: dict
     assert (fact.kind, fact.workload, fact.execution) == ("Pod", "stray", True) and counts(fact) == (1, 1, 1)
 
 
+def test_a_finished_execution_pod_is_none() -> None:
+    world = World()
+    world.event(pod("stray", 6, "stray", container(image="x/execution-agent")))
+    world.event(pod("stray", 7, "stray", container(image="x/execution-agent"), phase="Failed"))
+    assert world.of(Workload) == []
+
+
+def test_a_workload_that_is_not_execution_does_not_account_for_an_execution_pod() -> None:
+    world = World()
+    world.event(workload("harmless", 5, 1))
+    world.event(pod("injected", 6, "harmless", container(image="x/execution-agent")))
+    assert [(fact.kind, fact.workload) for fact in world.of(Workload) if fact.execution] == [("Pod", "injected")]
+
+
 def test_a_pod_is_accounted_for_once_its_workload_is_seen() -> None:
     world = World()
     world.event(pod("a", 6, ENGINE, ownerReferences=OWNED))
@@ -160,3 +178,6 @@ def test_one_event_touches_only_its_own_facts() -> None:
         world.event(pod(f"p{number}", number, f"w{number}"))
     [told] = world.event(pod("p7", 1000, "w7", phase="Failed"))
     assert [fact.subject.labels[2][1] for fact in told.seen] == ["w7"]
+    scaled = DEPLOYMENTS.object(json.dumps(workload("w8", 2000, 9)).encode())
+    owner = Named("trading-floor", "Deployment", "w8")
+    assert list(world.telling.inventory.change(DEPLOYMENTS, Key("trading-floor", "w8"), scaled, 2000)) == [owner]
