@@ -291,3 +291,7 @@ def _rules_test(options: argparse.Namespace) -> int:
         print(failure)
     print(f"{report.tests - len(report.failures)} of {report.tests} tests passed")
     return Exit.FINE if report.ok else Exit.FINDING
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from tests.sources.kubernetes.floors import SOURCE, Sight, facts, failures, looking, states
 from tests.sources.kubernetes.scripted import config_map
-from tests.sources.kubernetes.worlds import SWITCH
+from tests.sources.kubernetes.worlds import SAFETY, SWITCH
 from tests.virtual import in_virtual_time
 from watchdog.core.facts import KillSwitch, Unknown, Workload
 from watchdog.core.observation import Facts
@@ -373,6 +375,41 @@ def _a_pod(name: str) -> dict[str, Any]:
 def test_a_wrong_stanza_is_refused_in_a_sentence(stanza: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Kubernetes(**stanza)
+
+
+STANZA = """
+namespaces: [trading-floor, agenttrader]
+kill_switches:
+  - {switch: KILL_SWITCH, namespace: trading-floor, config_map: agenttrader-safety, key: KILL_SWITCH, required: false}
+execution:
+  workloads: [{namespace: agenttrader, kind: Deployment, name: execution-agent}]
+  labels: {app.kubernetes.io/component: [execution-agent, execution-engine]}
+  images: [execution-agent]
+variables:
+  - {name: AGENT_MODE, unsafe: [EXECUTE, LIVE], safe: ["OFF", PAPER], required_on_execution: true}
+  - {name: EXEC_DRY_RUN, unsafe: falsy, execution_only: true}
+"""
+
+
+def test_a_stanza_is_what_its_yaml_says() -> None:
+    source = TypeAdapter(Kubernetes).validate_python(yaml.safe_load(STANZA))
+    assert source.kill_switches == (SAFETY,)
+    assert source.execution.selection.workloads == (("agenttrader", "Deployment", "execution-agent"),)
+    assert [variable.unsafe for variable in source.variables] == [("EXECUTE", "LIVE"), "falsy"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("kind: Deployment", "kind: DaemonSet"),
+        ("unsafe: falsy", "unsafe: sometimes"),
+        ('"OFF"', "OFF"),
+        ("required: false", "required: perhaps"),
+    ],
+)
+def test_a_stanza_with_a_wrong_value_is_refused(key: str, value: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Kubernetes).validate_python(yaml.safe_load(STANZA.replace(key, value)))
 
 
 def test_two_switches_may_share_a_config_map() -> None:

@@ -86,7 +86,7 @@ class Cluster:
 
     def listed(self, resource: Resource[Any], namespace: str) -> tuple[str, Stream]:
         """Polling alone: the whole collection, again and again."""
-        coverage = Coverage(PROVIDES[resource.plural], self.pace.stale_after + LIST_TIMEOUT)
+        coverage = Coverage(PROVIDES[resource.plural], self.pace.stale_after)
         return _name("list", resource, namespace), Stream(
             coverage, lambda ports: self._poll(ports, lambda k: self._list(k, resource, namespace)), 3 * LIST_TIMEOUT
         )
@@ -154,7 +154,8 @@ class Cluster:
 
     async def _list(self, kubernetes: Kubernetes, resource: Resource[T], namespace: str) -> dict[Owner, None]:
         with self.telling.inventory.store(resource).looking() as began:
-            return self._take(resource, namespace, await paged(kubernetes, resource, namespace), began)
+            listing = await paged(kubernetes, resource, namespace, timeout=self.pace.request_timeout)
+            return self._take(resource, namespace, listing, began)
 
     async def _read_config_map(self, kubernetes: Kubernetes, key: Key) -> dict[Owner, None]:
         touched: dict[Owner, None] = {SwitchesOf(key): None}

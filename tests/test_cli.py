@@ -1,0 +1,264 @@
+"""The command, as a user runs it: processes, exit codes, what is printed where."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import yaml
+
+from watchdog.simulator import kubectl
+from watchdog.simulator.demo import adapted, kubeconfig, served, shipped
+from watchdog.simulator.faults import Refuse
+from watchdog.simulator.http_face import HttpFace
+from watchdog.simulator.pager import Pager
+from watchdog.simulator.platform import Floor, trading_floor
+
+from .fakes import HandClock
+
+WATCHDOG = [sys.executable, "-m", "watchdog.cli"]
+RULES = sorted((shipped().parent / "rules").glob("*.yaml"))
+
+
+@dataclass
+class Finished:
+    code: int
+    out: str
+    err: str
+
+
+async def run(*arguments: str) -> Finished:
+    process = await asyncio.create_subprocess_exec(
+        *WATCHDOG, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    assert b"Traceback" not in err, err.decode()
+    return Finished(process.returncode, out.decode(), err.decode())
+
+
+@dataclass
+class Guarded:
+    """The simulated floor over HTTP, and a configuration file that names it."""
+
+    floor: Floor
+    config: Path
+    content: dict[str, Any]
+
+    def change(self, edit: Callable[[dict[str, Any]], object]) -> None:
+        edit(self.content)
+        self.config.write_text(yaml.safe_dump(self.content))
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[Guarded]:
+    floor = trading_floor(lambda: datetime.now(UTC))
+    async with served(floor, Pager(HandClock().now)) as addresses:
+        content = adapted(addresses)
+        content["rules"] = [str(path) for path in RULES]
+        world = Guarded(floor, tmp_path / "watchdog.yaml", content)
+        world.change(lambda content: None)
+        yield world
+
+
+def executing(floor: Floor) -> None:
+    kubectl.scale(floor.cluster, "deploy", "trading-floor", "execution-engine", 1)
+
+
+async def test_check_says_go_and_exits_0_on_a_safe_floor(guarded: Guarded) -> None:
+    told = await run("check", "--config", str(guarded.config))
+    assert (told.code, told.out) == (0, "GO: nothing at Sev-0 or Sev-1, and nothing unknown\n")
+
+
+async def test_check_says_no_go_and_exits_1_when_execution_engine_runs_one_replica(guarded: Guarded) -> None:
+    executing(guarded.floor)
+    told = await run("check", "--config", str(guarded.config))
+    assert told.code == 1
+    assert told.out.startswith("NO-GO: 1 finding at Sev-0 or Sev-1\n  Sev-0  ExecutionWorkloadAboveZero  ")
+    assert "trading-floor/execution-engine" in told.out
+
+
+async def test_check_tells_the_same_as_json(guarded: Guarded) -> None:
+    executing(guarded.floor)
+    told = await run("check", "--config", str(guarded.config), "--json")
+    document = json.loads(told.out)
+    assert (told.code, document["verdict"], document["unknowns"]) == (1, "NO-GO", [])
+    assert [(f["sev"], f["alertname"]) for f in document["findings"]] == [(0, "ExecutionWorkloadAboveZero")]
+
+
+async def test_check_exits_2_with_one_sentence_when_it_cannot_tell(guarded: Guarded) -> None:
+    guarded.floor.server.faults.inject(Refuse(path="/api/v1/namespaces/trading-floor/configmaps", status=403))
+    told = await run("check", "--config", str(guarded.config))
+    first, *_ = told.out.splitlines()
+    assert told.code == 2
+    assert first.startswith("NO-GO: could not tell: kubernetes: read ConfigMap trading-floor/agenttrader-")
+    assert "Forbidden" in first
+
+
+async def test_check_that_sees_a_breach_and_is_blind_to_the_rest_is_no_go_and_exits_1(guarded: Guarded) -> None:
+    guarded.floor.server.faults.inject(Refuse(path="/api/v1/namespaces/trading-floor/configmaps", status=403))
+    executing(guarded.floor)
+    assert (await run("check", "--config", str(guarded.config))).code == 1
+
+
+async def test_check_ends_within_its_time_when_nobody_answers(guarded: Guarded, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        guarded.change(lambda content: content["sources"][0].update(kubeconfig=kubeconfig(tmp_path, url)))
+        told = await run("check", "--config", str(guarded.config), "--within", "1")
+    assert told.code == 2
+    assert told.out.startswith("NO-GO: could not tell: kubernetes: ")
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+async def test_a_wrong_configuration_is_one_sentence_and_exit_2(guarded: Guarded, command: str) -> None:
+    guarded.change(lambda content: content.update(sorces=1))
+    told = await run(command, "--config", str(guarded.config))
+    assert (told.code, told.out) == (2, "")
+    assert told.err.startswith(f"watchdog: {guarded.config} (or WATCHDOG_* in the environment): sorces: no such key")
+    assert told.err.count("\n") == 1
+
+
+async def test_a_port_that_is_taken_is_one_sentence_and_exit_2(guarded: Guarded) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        guarded.change(lambda content: content["server"].update(port=port))
+        told = await run("run", "--config", str(guarded.config))
+    assert told.code == 2
+    assert told.err == f"watchdog: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+async def ready(url: str) -> None:
+    async with aiohttp.ClientSession() as session, asyncio.timeout(20):
+        while True:
+            try:
+                async with session.get(f"{url}/healthz") as response:
+                    if response.status == 200 and (await response.json())["status"] == "safe":
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+async def test_run_serves_pages_logs_json_and_drains_at_sigterm(guarded: Guarded) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    guarded.change(lambda content: content["server"].update(port=port))
+    process = await asyncio.create_subprocess_exec(
+        *WATCHDOG, "run", "--config", str(guarded.config), stdout=asyncio.subprocess.PIPE
+    )
+    await ready(url)
+    safe = await run("status", "--url", url)
+    executing(guarded.floor)
+    async with asyncio.timeout(10):
+        while (unsafe := await run("status", "--url", url, "--json")).code == 0:
+            await asyncio.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    out, _ = await process.communicate()
+    logged = [json.loads(line) for line in out.splitlines()]
+    assert process.returncode == 0
+    assert (safe.code, safe.out.split()[0]) == (0, "SAFE")
+    assert unsafe.code == 1
+    assert [a["alertname"] for a in json.loads(unsafe.out)["alerts"]["alerts"]] == ["ExecutionWorkloadAboveZero"]
+    assert [(line["severity"], line["message"]) for line in logged if "sev" in line] == [("ALERT", "alert fired")]
+
+
+async def test_status_of_nobody_is_one_sentence_and_exit_2() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    told = await run("status", "--url", url)
+    assert (told.code, told.out) == (2, "")
+    assert told.err.startswith(f"watchdog: {url}: ConnectionRefused")
+
+
+async def test_status_of_something_else_is_one_sentence_and_exit_2(guarded: Guarded) -> None:
+    face = HttpFace(guarded.floor.server)
+    await face.start()
+    told = await run("status", "--url", face.url)
+    await face.stop()
+    assert told.code == 2
+    assert "expected a watchdog's answer" in told.err
+
+
+@pytest.mark.parametrize("scenario", ["scale-up", "kill-switch", "agent-mode", "stale-market-data", "blind", "blip"])
+async def test_a_scenario_pages_as_it_must(scenario: str) -> None:
+    told = await run("demo", "--scenario", scenario, "--exit", "--json")
+    outcome = json.loads(told.out)
+    assert told.code == 0, outcome
+    assert outcome["ok"]
+    for page in outcome["pages"]:
+        assert 0 <= page["detected_ms"] <= page["delivered_ms"]
+        assert page["sev"] in (0, 1)
+
+
+def test_a_scenario_that_does_not_page_as_it_must_exits_1() -> None:
+    """Planted: the shipped rules without the one that the scenario needs."""
+    script = (
+        "import sys, watchdog.rules.load as load, watchdog.cli as cli; whole = load.load\n"
+        "def without(texts, runbooks=None):\n"
+        "    kept = [r for r in whole(texts, runbooks).rules if r.name != 'ExecutionWorkloadAboveZero']\n"
+        "    return load.RuleSet.of(kept)\n"
+        "load.load = without\n"
+        "sys.exit(cli.main(['demo', '--scenario', 'scale-up', '--exit', '--json']))"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert told.returncode == 1, told.stderr
+    assert json.loads(told.stdout)["missing"] == ["ExecutionWorkloadAboveZero Sev-0 delivered, and latched at the end"]
+
+
+async def test_a_simulated_day_on_which_nothing_happens_brings_no_page() -> None:
+    told = await run("demo", "--scenario", "quiet", "--exit", "--json")
+    outcome = json.loads(told.out)
+    assert (told.code, outcome["pages"], outcome["clock"]) == (0, [], "virtual")
+    assert outcome["lasted_seconds"] >= 86_400
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["demo", "--scenario", "none"], "--scenario: expected one of quiet, scale-up"),
+        (["demo", "--json"], "--exit needs --scenario NAME"),
+        (["demo", "--clock", "10:00"], "--clock"),
+        (["rules", "check", "none.yaml"], "none.yaml: cannot be read: No such file or directory"),
+        (["check"], "--config"),
+        ([], "COMMAND"),
+    ],
+)
+async def test_wrong_usage_is_said_in_a_sentence_and_exits_2(arguments: list[str], says: str) -> None:
+    told = await run(*arguments)
+    assert told.code == 2
+    assert says in told.err
+
+
+async def test_rules_check_and_test_pass_on_what_ships() -> None:
+    checked = await run("rules", "check", *map(str, RULES), "--config", str(shipped()))
+    tested = await run("rules", "test", *map(str, sorted((shipped().parent / "rules" / "tests").glob("*.yaml"))))
+    assert (checked.code, tested.code) == (0, 0)
+    assert checked.out.endswith("fine\n")
+
+
+@pytest.mark.parametrize("command", ["run", "check", "status", "demo", "rules check", "rules test"])
+async def test_every_command_explains_itself_with_an_example(command: str) -> None:
+    told = await run(*command.split(), "--help")
+    assert told.code == 0
+    assert f"example: watchdog {command}" in " ".join(told.out.split())
+
+
+def test_no_watchdog_environment_leaks_into_these_tests() -> None:
+    assert not [name for name in os.environ if name.startswith("WATCHDOG_") and not name.startswith("WATCHDOG_TEST_")]
