@@ -20,7 +20,7 @@ run: $(READY)
 	@$(BIN)/watchdog demo
 
 test: $(READY) components
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses=auto
 
 bench: $(READY) components
 	@$(BIN)/python -m tests.benchmarks

@@ -30,6 +30,7 @@ def played(story: Story, *manifests: dict[str, Any]) -> None:
         kubectl.create(cluster, *manifests)
         settle(cluster)
         controllers = asyncio.create_task(Controller(cluster).run(), name="controllers")
+        await asyncio.sleep(0.1)
         await story(cluster)
         controllers.cancel()
 
@@ -263,6 +264,34 @@ def test_a_paused_deployment_does_not_roll() -> None:
         assert status(cluster, DEPLOYMENTS, AGENT)["observedGeneration"] == 3
 
     played(story, deployment(replicas=1))
+
+
+def test_what_is_not_ready_goes_first_and_then_the_youngest() -> None:
+    async def story(cluster: Cluster) -> None:
+        (old,) = pods(cluster, AGENT[0])
+        kubectl.scale(cluster, "deploy", *AGENT, 2)
+        await asyncio.sleep(0.5)
+        kubectl.scale(cluster, "deploy", *AGENT, 1)
+        await asyncio.sleep(5)
+        assert pods(cluster, AGENT[0]) == [old]
+        kubectl.scale(cluster, "deploy", *AGENT, 3)
+        await asyncio.sleep(5)
+        kubectl.scale(cluster, "deploy", *AGENT, 1)
+        await asyncio.sleep(5)
+        assert pods(cluster, AGENT[0]) == [old]
+
+    played(story, deployment(replicas=1))
+
+
+def test_what_keeps_changing_is_looked_at_all_the_same() -> None:
+    async def story(cluster: Cluster) -> None:
+        for number in range(100):
+            kubectl.patch(cluster, "deploy", *AGENT, {"metadata": {"annotations": {"n": str(number)}}})
+            await asyncio.sleep(0.005)
+        object = cluster.get(DEPLOYMENTS, *AGENT).object
+        assert object["metadata"]["generation"] - object["status"]["observedGeneration"] < 5
+
+    played(story, deployment())
 
 
 def test_a_settled_cluster_is_left_alone() -> None:
