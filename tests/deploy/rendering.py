@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.conftest import real
+
 ROOT = Path(__file__).parent.parent.parent
 BASE = ROOT / "deploy" / "k8s" / "base"
 Object = dict[str, Any]
 
 
 def kubectl() -> str:
-    if (found := shutil.which("kubectl")) is None:
-        pytest.skip("needs kubectl: 'make components' installs it, or says why it cannot")
-    return found
+    return real("kubectl", package="kubernetes-client")
 
 
 def rendered(folder: Path = BASE) -> list[Object]:
