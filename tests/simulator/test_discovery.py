@@ -11,11 +11,13 @@ AGGREGATED = (
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
 )
 
+GROUPS = ("apps", "batch", "policy", "rbac.authorization.k8s.io")
+
 
 async def test_the_groups_and_their_versions(api: Api) -> None:
     assert (await api.get("/api"))[1]["versions"] == ["v1"]
     groups = (await api.get("/apis"))[1]["groups"]
-    assert {group["name"]: group["preferredVersion"]["version"] for group in groups} == {"apps": "v1", "batch": "v1"}
+    assert {group["name"]: group["preferredVersion"]["version"] for group in groups} == dict.fromkeys(GROUPS, "v1")
     assert (await api.get("/apis/apps"))[1]["kind"] == "APIGroup"
 
 
@@ -36,7 +38,7 @@ async def test_get_all_finds_the_workloads_by_their_category(api: Api) -> None:
 
 
 async def test_aggregated_discovery_is_one_answer_a_root(api: Api) -> None:
-    for root, expected in (("/api", [{}]), ("/apis", [{"name": "apps"}, {"name": "batch"}])):
+    for root, expected in (("/api", [{}]), ("/apis", [{"name": group} for group in GROUPS])):
         response = await api.send("GET", root, accept=AGGREGATED)
         assert "as=APIGroupDiscoveryList" in response.content_type and "v=v2" in response.content_type
         assert isinstance(response.body, bytes)
@@ -62,7 +64,7 @@ async def test_open_api_has_an_index_and_a_document_a_group(api: Api) -> None:
         kinds = [
             one["x-kubernetes-group-version-kind"][0]["kind"] for one in document["components"]["schemas"].values()
         ]
-        assert len(kinds) == len(set(kinds)) > 1
+        assert len(kinds) == len(set(kinds)) > 0
     assert (await api.send("GET", "/openapi/v2")).body == b""
 
 

@@ -111,9 +111,25 @@ CRON_JOBS = Resource(
     generation=_SPEC,
 )
 
+# Stored, so that a whole deployment can be applied; nothing acts on them.
+_RBAC, _BINDING = "rbac.authorization.k8s.io", ("roleRef", "subjects")
+CLUSTER_ROLES = Resource(
+    _RBAC, "v1", "clusterroles", "clusterrole", "ClusterRole", namespaced=False, fields=("aggregationRule", "rules")
+)
+CLUSTER_ROLE_BINDINGS = Resource(
+    _RBAC, "v1", "clusterrolebindings", "clusterrolebinding", "ClusterRoleBinding", namespaced=False, fields=_BINDING
+)
+ROLES = Resource(_RBAC, "v1", "roles", "role", "Role", fields=("rules",))
+ROLE_BINDINGS = Resource(_RBAC, "v1", "rolebindings", "rolebinding", "RoleBinding", fields=_BINDING)
+POD_DISRUPTION_BUDGETS = Resource(
+    "policy", "v1", "poddisruptionbudgets", "poddisruptionbudget", "PodDisruptionBudget", ("pdb",),
+    subresources=("status",), generation=_SPEC,
+)  # fmt: skip
+
 ALL = (
     CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICE_ACCOUNTS, SERVICES,
     DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, CRON_JOBS, JOBS,
+    POD_DISRUPTION_BUDGETS, CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES,
 )  # fmt: skip
 
 
