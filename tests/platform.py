@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 from watchdog import config
 from watchdog.core.assessment import Assessment
 from watchdog.daemon import Daemon
-from watchdog.ports import Ports
-from watchdog.simulator import demo
+from watchdog.simulator import scene
 from watchdog.simulator.pager import Pager
 from watchdog.simulator.platform import Floor, trading_floor
-from watchdog.simulator.ports import InProcessHttp, InProcessKubernetes
+from watchdog.simulator.play import guarding
 from watchdog.simulator.virtual_time import VirtualClock
 
 from .fakes import MemoryFiles
@@ -66,33 +65,16 @@ def guarded(
     async def main() -> tuple[T, Guarded]:
         clock = VirtualClock(asyncio.get_running_loop())
         floor, pager, files = trading_floor(lambda: clock.now().wall), Pager(clock.now), MemoryFiles()
-        content = demo.adapted(demo.Addresses())
+        content = scene.adapted(scene.Addresses())
         change(content)
-        plan = config.build(demo.shipped(), content)
-        http = InProcessHttp({demo.MARKET_DATA: floor.market_data, demo.PAGER: pager})
-        nowhere = demo.Nowhere()
-        ports = Ports(
-            clock,
-            http,
-            files,
-            nowhere,
-            nowhere,
-            lambda kubeconfig, context: InProcessKubernetes(floor.server),
-            plan.labels,
-        )
-        world = Guarded(floor, Daemon(plan.plan, ports), clock, pager, files)
+        configuration = config.build(scene.shipped(), content)
+        ports = scene.in_process(floor, pager, clock, configuration.labels, files)
+        world = Guarded(floor, Daemon(configuration.plan, ports), clock, pager, files)
         prepare(world)
         world.daemon.on_turn = world.note
-        async with asyncio.TaskGroup() as group:
-            controllers = group.create_task(floor.run())
-            running = group.create_task(world.daemon.run())
-            if sees:
-                await demo.settled(world.daemon)
+        async with guarding(floor, world.daemon, sees=sees):
             world.t0 = clock.now().mono
             outcome = await act(world)
-            world.daemon.stop.set()
-            await running
-            controllers.cancel()
         return outcome, world
 
     return in_virtual_time(main())

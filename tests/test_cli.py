@@ -20,11 +20,11 @@ import pytest
 import yaml
 
 from watchdog.simulator import kubectl
-from watchdog.simulator.demo import adapted, kubeconfig, served, shipped
 from watchdog.simulator.faults import Refuse
 from watchdog.simulator.http_face import HttpFace
 from watchdog.simulator.pager import Pager
 from watchdog.simulator.platform import Floor, trading_floor
+from watchdog.simulator.scene import adapted, kubeconfig, served, shipped
 
 from .fakes import HandClock
 
@@ -66,9 +66,7 @@ class Guarded:
 async def guarded(tmp_path: Path) -> AsyncIterator[Guarded]:
     floor = trading_floor(lambda: datetime.now(UTC))
     async with served(floor, Pager(HandClock().now)) as addresses:
-        content = adapted(addresses)
-        content["rules"] = [str(path) for path in RULES]
-        world = Guarded(floor, tmp_path / "watchdog.yaml", content)
+        world = Guarded(floor, tmp_path / "watchdog.yaml", adapted(addresses))
         world.change(lambda content: None)
         yield world
 
@@ -122,6 +120,54 @@ async def test_check_ends_within_its_time_when_nobody_answers(guarded: Guarded, 
     assert told.out.startswith("NO-GO: could not tell: kubernetes: ")
 
 
+def local(tmp_path: Path, port: int) -> Path:
+    """config/local.yaml, with a switch that says halted, and no service."""
+    content = yaml.safe_load(shipped().with_name("local.yaml").read_text())
+    (tmp_path / "EXECUTION_HALTED").write_text("1\n")
+    content["server"]["port"] = port
+    content["rules"] = [str(path) for path in RULES]
+    content["sources"][0]["path"] = str(tmp_path / "EXECUTION_HALTED")
+    content["sources"] = [stanza for stanza in content["sources"] if stanza["kind"] != "http_health"]
+    path = tmp_path / "local.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+async def test_without_a_source_that_sees_workloads_check_cannot_tell_and_status_says_unknown(tmp_path: Path) -> None:
+    port = free_port()
+    config = local(tmp_path, port)
+    checked = await run("check", "--config", str(config))
+    process = await asyncio.create_subprocess_exec(
+        *WATCHDOG, "run", "--config", str(config), stdout=asyncio.subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    await ready(url, "unknown")
+    status = await run("status", "--url", url)
+    process.send_signal(signal.SIGTERM)
+    await process.wait()
+    assert (checked.code, status.code) == (2, 2)
+    assert checked.out.splitlines()[1:] == [
+        "  unknown  whether execution is at zero: NotConfigured: no source looks at a workload"
+    ]
+    assert status.out.startswith("UNKNOWN ")
+
+
+@pytest.mark.parametrize("command", ["check", "status"])
+def test_a_fault_of_our_own_is_shown_whole_and_is_no_finding(command: str, tmp_path: Path) -> None:
+    """Planted: a report that raises what nobody foresaw."""
+    script = (
+        "import sys, asyncio, watchdog.cli as cli\n"
+        "def fault(main): main.close(); raise LookupError('planted')\n"
+        "asyncio.run = fault\n"
+        "sys.exit(cli.main(sys.argv[1:]))"
+    )
+    arguments = {"check": ["check", "--config", str(shipped())], "status": ["status"]}[command]
+    told = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "LookupError: planted" in told.stderr
+    assert told.stderr.endswith("\nwatchdog: could not tell: the above is a fault of the watchdog itself\n")
+
+
 @pytest.mark.parametrize("command", ["run", "check"])
 async def test_a_wrong_configuration_is_one_sentence_and_exit_2(guarded: Guarded, command: str) -> None:
     guarded.change(lambda content: content.update(sorces=1))
@@ -145,12 +191,12 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-async def ready(url: str) -> None:
+async def ready(url: str, status: str = "safe") -> None:
     async with aiohttp.ClientSession() as session, asyncio.timeout(20):
         while True:
             try:
                 async with session.get(f"{url}/healthz") as response:
-                    if response.status == 200 and (await response.json())["status"] == "safe":
+                    if response.status == 200 and (await response.json())["status"] == status:
                         return
             except aiohttp.ClientError:
                 pass
@@ -234,7 +280,17 @@ async def test_a_simulated_day_on_which_nothing_happens_brings_no_page() -> None
     [
         (["demo", "--scenario", "none"], "--scenario: expected one of quiet, scale-up"),
         (["demo", "--json"], "--exit needs --scenario NAME"),
-        (["demo", "--clock", "10:00"], "--clock"),
+        (
+            ["demo", "--clock", "soon"],
+            "--clock: expected a time with its zone, such as 2026-11-23T10:00:00-05:00, found",
+        ),
+        (["demo", "--clock", "2026-11-23T10:00:00"], "--clock: expected a time with its zone"),
+        (
+            ["demo", "--scenario", "blip", "--exit", "--clock", "2026-11-23T10:00:00-05:00"],
+            "--clock is of no use with --exit",
+        ),
+        (["check", "--config", "x", "--within", "abc"], "--within: expected more than 0 and less than 3600 seconds"),
+        (["check", "--config", "x", "--within", "nan"], "--within: expected more than 0 and less than 3600 seconds"),
         (["rules", "check", "none.yaml"], "none.yaml: cannot be read: No such file or directory"),
         (["check"], "--config"),
         ([], "COMMAND"),

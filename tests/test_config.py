@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from watchdog.config import ConfigError, build, document, load
+from watchdog.config import build, document, load
 from watchdog.outlets.alertmanager import Alertmanager
-from watchdog.simulator.demo import shipped
+from watchdog.refusal import ConfigError
+from watchdog.simulator.scene import shipped
 
 CONFIG = shipped()
 
@@ -132,6 +133,11 @@ def test_a_file_that_is_missing_or_too_large_is_refused(tmp_path: Path) -> None:
     large.write_text("a: 1\n" * 300_000)
     with pytest.raises(ConfigError, match="at most 1 MiB"):
         load(large)
+
+
+def test_a_file_that_never_ends_is_read_up_to_the_limit_and_refused() -> None:
+    with pytest.raises(ConfigError, match="at most 1 MiB"):
+        load(Path("/dev/zero"))
 
 
 def test_an_outlet_is_told_once_where_runbooks_are(content: dict[str, Any]) -> None:

@@ -23,9 +23,9 @@ import aiohttp
 import pytest
 import yaml
 
-from watchdog.simulator.demo import kubeconfig, shipped
 from watchdog.simulator.http_face import HttpFace
 from watchdog.simulator.platform import trading_floor
+from watchdog.simulator.scene import kubeconfig, shipped
 
 from .alertmanager import RealAlertmanager, running
 from .conftest import real
@@ -77,9 +77,11 @@ async def simulated(folder: Path) -> AsyncIterator[str]:
     face = HttpFace(stage.server)
     await face.start()
     controllers = asyncio.create_task(stage.run())
-    yield kubeconfig(folder, face.url)
-    controllers.cancel()
-    await face.stop()
+    try:
+        yield kubeconfig(folder, face.url)
+    finally:
+        controllers.cancel()
+        await face.stop()
 
 
 def floor(namespace: str) -> list[dict[str, Any]]:
@@ -220,16 +222,18 @@ async def prometheus(target: str, folder: Path) -> AsyncIterator[str]:
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=error",
     )
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    await process.wait()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        await process.wait()
 
 
 async def queried(url: str, query: str) -> str:
     """The one value of a query, once there is one."""
     async with aiohttp.ClientSession() as session, asyncio.timeout(20):
         while True:
-            with contextlib.suppress(aiohttp.ClientError):
+            with contextlib.suppress(aiohttp.ClientError, json.JSONDecodeError):  # not ready: 503 in plain text
                 async with session.get(f"{url}/api/v1/query", params={"query": query}) as response:
                     found = json.loads(await response.read()).get("data", {}).get("result", [])
                 if found:

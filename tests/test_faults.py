@@ -3,11 +3,13 @@ daemon keeps running, and the other sources and the pages are not slowed."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 import structlog
@@ -15,7 +17,8 @@ import structlog
 from watchdog.core.facts import Endpoint, Source, Subject
 from watchdog.simulator import kubectl, market_data
 from watchdog.simulator.faults import Down, Fault, HalfLine, Hang, Html, Oversize, Refuse
-from watchdog.simulator.wire import Request, Response, answer
+from watchdog.simulator.ports import InProcessKubernetes
+from watchdog.simulator.wire import Request, Response, Service, answer
 
 from .platform import Guarded, guarded
 
@@ -126,6 +129,56 @@ def test_a_gate_that_lies_is_found(fault: market_data.Lie) -> None:
 
     _, world = guarded(act)
     assert {"MarketDataGateLying"} & {edge.split()[1] for edge in world.edges}, world.edges
+
+
+class FarAway:
+    """An API server 20 ms away, whose WATCHes of ConfigMaps may end before their first line."""
+
+    def __init__(self, server: Service) -> None:
+        self._server, self.mute = server, False
+
+    async def answer(self, request: Request) -> Response:
+        response = await self._server.answer(request)
+        if isinstance(response.body, bytes):
+            return response
+        mute = self.mute and request.path.endswith("/configmaps") and "sendInitialEvents" not in request.query
+        return replace(response, body=self._late(response.body, mute))
+
+    async def _late(self, lines: AsyncIterator[bytes], mute: bool) -> AsyncIterator[bytes]:
+        async for line in lines:
+            await asyncio.sleep(0.02)
+            if mute:
+                return
+            yield line
+
+
+def test_watches_that_open_and_end_before_their_first_line_hide_nothing() -> None:
+    def prepare(world: Guarded) -> None:
+        far.append(FarAway(world.floor.server))
+        kubernetes = InProcessKubernetes(far[0])
+        world.daemon.ports = replace(world.daemon.ports, kubernetes=lambda kubeconfig, context: kubernetes)
+        metadata = {"name": "modes", "namespace": "trading-floor"}
+        modes = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"AGENT_MODE": "EVAL"}}
+        kubectl.create(world.floor.cluster, modes)
+        gamma = ("sts", "trading-floor", "gamma-strategy")
+        kubectl.set_env(world.floor.cluster, *gamma, AGENT_MODE=None)
+        container = kubectl.get(world.floor.cluster, *gamma).object["spec"]["template"]["spec"]["containers"][0]
+        containers = [{**container, "envFrom": [{"configMapRef": {"name": "modes"}}]}]
+        kubectl.patch(world.floor.cluster, *gamma, {"spec": {"template": {"spec": {"containers": containers}}}})
+
+    async def act(world: Guarded) -> None:
+        await world.at(5)
+        world.floor.server.faults.inject(Down(path="/api/v1/configmaps"))
+        await world.at(6)
+        world.floor.server.faults.clear()
+        far[0].mute = True
+        kubectl.set_data(world.floor.cluster, "trading-floor", "modes", AGENT_MODE="LIVE")
+        await world.at(60)
+
+    far: list[FarAway] = []
+    _, world = guarded(act, prepare=prepare)
+    ((when, sev),) = world.fired("ForbiddenAgentMode")
+    assert (sev, when < 20) == ("Sev-0", True)
 
 
 class Failing:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from watchdog.core.alert import EdgeKind
-from watchdog.core.assessment import RuleSet
 from watchdog.core.facts import Unknown
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
+from watchdog.core.ruleset import RuleSet
 from watchdog.outlets import Batch, Outlet, Receipt
 from watchdog.ports import KubernetesError, Ports
 from watchdog.simulator.virtual_time import VirtualClock
@@ -103,6 +103,25 @@ def test_a_full_inbox_makes_its_source_wait_and_drops_nothing() -> None:
     assert in_virtual_time(main()) == 10
 
 
+def test_nobody_who_comes_later_overtakes_who_waits_for_room() -> None:
+    async def main() -> list[float]:
+        inbox, order = Inbox(limit=1), list[float]()
+
+        async def put(number: int) -> None:
+            await inbox.put(Observation(SCOPE, at(number), Facts()))
+
+        putting = [asyncio.create_task(put(number)) for number in range(4)]
+        for _ in range(12):
+            await asyncio.sleep(0)
+            order += [observation.at.mono for observation in inbox.drain()]
+            if len(putting) == 4:
+                putting.append(asyncio.create_task(put(4)))
+        await asyncio.gather(*putting)
+        return order + [observation.at.mono for observation in inbox.drain()]
+
+    assert in_virtual_time(main()) == [0, 1, 2, 3, 4]
+
+
 @dataclass(frozen=True)
 class Flaky(Outlet):
     """Refuses as often as it is told, hangs as often as it is told, then accepts."""
@@ -146,6 +165,45 @@ def test_an_outlet_that_hangs_is_given_up_within_its_timeout_and_tried_again() -
     outlet = Flaky(hangs=1)
     in_virtual_time(published(outlet, 10.0))
     assert [edge.kind for edge in outlet.batches[-1].edges] == [EdgeKind.FIRED, EdgeKind.LATCHED]
+
+
+@dataclass(frozen=True)
+class Relay(Flaky):
+    """Raises once, then answers that its peer, which has another name, does not take the page, then that it does."""
+
+    async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:
+        self.batches.append(batch)
+        if len(self.batches) == 1:
+            raise OSError("a bug")
+        return [Receipt("peer", len(self.batches) > 2)]
+
+
+def test_an_outlet_that_publishes_again_is_not_a_page_that_was_taken() -> None:
+    outlet = Relay()
+    receipts, _ = in_virtual_time(published(outlet, 10.0))
+    assert [edge.kind for edge in outlet.batches[2].edges] == [EdgeKind.FIRED, EdgeKind.LATCHED]
+    newest = {f.receiver: f.accepting for r in receipts if isinstance(r.facts, Facts) for f in r.facts.seen}  # type: ignore[attr-defined]
+    assert newest == {"flaky": True, "peer": True}, "that it raised once does not stay a finding"
+
+
+def test_what_is_being_published_is_not_yet_out() -> None:
+    async def main() -> tuple[bool, bool]:
+        world, outbox = World(ABOVE_ZERO), Outbox()
+        outbox.put(world.turn(0, saw(0, WORKLOADS, workload(1))), wake=False)
+        await outbox.take(None)
+        meanwhile = outbox.empty
+        outbox.settle(accepted=True)
+        return meanwhile, outbox.empty
+
+    assert in_virtual_time(main()) == (False, True), "a shutdown must wait for it"
+
+
+def test_a_timeout_of_the_sources_own_is_told_as_its_own() -> None:
+    async def looks(_: Ports) -> AsyncIterator[Facts]:
+        raise TimeoutError("an earlier read has not come back")
+        yield
+
+    assert in_virtual_time(watched(looks, 0.01))[0].facts == Unknown("Timeout", "an earlier read has not come back")
 
 
 def test_an_outbox_keeps_the_first_and_the_newest_edge_of_a_kind_and_no_more() -> None:

@@ -14,24 +14,27 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-if TYPE_CHECKING:
-    from watchdog.adapters.kubernetes import KubernetesClients
-
 from watchdog.adapters.clock import SystemClock
 from watchdog.adapters.files import LocalFiles
 from watchdog.adapters.http import AioHttp
 from watchdog.adapters.status_server import AioStatusServer
 from watchdog.adapters.terminal import Terminal
-from watchdog.core.alert import Edge, EdgeKind
-from watchdog.core.assessment import Assessment, RuleSet, assess
-from watchdog.core.instant import Instant
+from watchdog.core.assessment import Assessment, assess
+from watchdog.core.facts import Receiver
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
 from watchdog.core.posture import Posture
+from watchdog.core.ruleset import RuleSet
 from watchdog.outlets import Outlet
-from watchdog.ports import Document, Kubernetes, Ports
+from watchdog.outlets.log import Log
+from watchdog.ports import Document, Kubernetes, Page, Ports, StatusServer
 from watchdog.sources import Source, Stream
 from watchdog.supervision import RECEIPTS, Inbox, Outbox, watch_over_outlet, watch_over_stream
 
+if TYPE_CHECKING:
+    from watchdog.adapters.kubernetes import KubernetesClients
+
+SHORTEST_WAIT = 0.001
+"""Seconds. A loop may wake a little before a deadline: what is not due yet must not make it turn for ever."""
 LIVE_WITHIN = 15.0
 """Seconds without a turn after which /livez fails. A turn is due every two seconds at the latest, whatever happens."""
 
@@ -45,14 +48,17 @@ class Plan:
     rules: RuleSet
     drain_seconds: float = 10.0
     streams: Mapping[Scope, Stream] = field(init=False)
+    receivers: tuple[Outlet, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         streams = {Scope(s.name, part): stream for s in self.sources for part, stream in s.streams().items()}
         object.__setattr__(self, "streams", streams)
+        told = (*self.outlets, Log())  # what happens to an alert is logged, whatever else is configured
+        object.__setattr__(self, "receivers", tuple(part for outlet in told for part in outlet.parts()))
 
     def coverage(self) -> Mapping[Scope, Coverage]:
-        receipts = {RECEIPTS: Coverage(frozenset({"receiver"}), float("inf"))} if self.outlets else {}
-        return {**{scope: stream.coverage for scope, stream in self.streams.items()}, **receipts}
+        """What the sources promise."""
+        return {scope: stream.coverage for scope, stream in self.streams.items()}
 
 
 class Daemon:
@@ -61,8 +67,9 @@ class Daemon:
 
     def __init__(self, plan: Plan, ports: Ports) -> None:
         self.plan, self.ports, self.inbox = plan, ports, Inbox()
-        self.outboxes = {outlet.name: Outbox() for outlet in plan.outlets}
-        self.assessment = Assessment.initial(Posture.initial(ports.clock.now(), plan.coverage()))
+        self.outboxes = {outlet.name: Outbox() for outlet in plan.receivers}
+        coverage = {**plan.coverage(), RECEIPTS: Coverage(frozenset({Receiver.KIND}), float("inf"))}
+        self.assessment = Assessment.initial(Posture.initial(ports.clock.now(), coverage))
         self.stop = asyncio.Event()
         self.log = structlog.get_logger()
         self.on_turn: Callable[[Assessment], None] = lambda assessment: None
@@ -76,33 +83,21 @@ class Daemon:
                     watch_over_outlet(outlet, self.outboxes[outlet.name], self.ports, self.inbox, self.plan.rules),
                     name=f"outlet {outlet.name}",
                 )
-                for outlet in self.plan.outlets
+                for outlet in self.plan.receivers
             ]
-            async with self._looking():
+            async with _looking(self.plan, self.ports, self.inbox):
                 await self._turns()
             await self._drain()
             for task in publishing:
                 task.cancel()
 
-    @asynccontextmanager
-    async def _looking(self) -> AsyncIterator[None]:
-        """Every stream of every source, each a task of its own."""
-        async with asyncio.TaskGroup() as group:
-            looking = [
-                group.create_task(watch_over_stream(scope, stream, self.ports, self.inbox), name=str(scope))
-                for scope, stream in self.plan.streams.items()
-            ]
-            yield
-            for task in looking:
-                task.cancel()
-
     async def _turns(self) -> None:
-        if self.plan.outlets:
-            await self.inbox.put(Observation(RECEIPTS, self.ports.clock.now(), Facts()))
+        await self.inbox.put(Observation(RECEIPTS, self.ports.clock.now(), Facts()))
         stopping = asyncio.create_task(self.stop.wait(), name="stop")
         stopping.add_done_callback(lambda _: self.inbox.wake())
         while not self.stop.is_set():
-            await self.inbox.something_new_or(self.assessment.next_deadline() - self.ports.clock.now().mono)
+            due = self.assessment.next_deadline() - self.ports.clock.now().mono
+            await self.inbox.something_new_or(max(due, SHORTEST_WAIT))
             self.turn()
 
     def turn(self) -> None:
@@ -110,12 +105,10 @@ class Daemon:
         at = self.ports.clock.now()
         posture = self.assessment.posture.updated(at, self.inbox.drain())
         self.assessment = assess(self.assessment, posture, self.plan.rules)
-        for outlet in self.plan.outlets:
+        for outlet in self.plan.receivers:
             self.outboxes[outlet.name].put(self.assessment, wake=outlet.every_turn)
         self.ports.vitals.turns.add(self.ports.clock.now().since(at))
         self.ports.vitals.last_turn = at
-        for edge in self.assessment.edges:
-            self._log(edge)
         self.on_turn(self.assessment)
 
     async def _drain(self) -> None:
@@ -138,24 +131,13 @@ class Daemon:
         last = self.ports.vitals.last_turn
         age = None if last is None else self.ports.clock.now().since(last)
         live = age is not None and age < LIVE_WITHIN
-        return _document(live, "the loop turned" if live else f"no turn for {age} s")
+        return _document(
+            live, "the loop turned" if live else "no turn yet" if age is None else f"no turn for {age:.0f} s"
+        )
 
     def _readyz(self) -> Document:
         ready = self.ports.vitals.last_turn is not None
         return _document(ready, "a first turn is done" if ready else "no turn yet")
-
-    def _log(self, edge: Edge) -> None:
-        alert = edge.alert
-        say = self.log.info if edge.kind in (EdgeKind.RESOLVED, EdgeKind.LATCHED) else self.log.error
-        say(
-            f"alert {edge.kind}",
-            alertname=alert.identity.rule,
-            subject=str(alert.identity.subject),
-            sev=int(alert.sev),
-            cause=str(alert.identity.cause),
-            incident=alert.incident,
-            summary=alert.description.annotations.get("summary", ""),
-        )
 
 
 def _document(fine: bool, message: str) -> Document:
@@ -167,47 +149,74 @@ async def real_ports(host: str, port: int, labels: Mapping[str, str]) -> AsyncIt
     """The world itself, with a status server that listens. Raises ``OSError`` in one sentence when it cannot listen."""
     async with AsyncExitStack() as stack:
         status = await stack.enter_async_context(AioStatusServer(host, port))
-        http = await stack.enter_async_context(AioHttp())
+        yield await _open(stack, status, labels)
 
-        clients: list[KubernetesClients] = []
 
-        def kubernetes(kubeconfig: str, context: str) -> Kubernetes:
-            from watchdog.adapters.kubernetes import KubernetesClients  # imported only where a stanza needs it
+@asynccontextmanager
+async def looking_ports(labels: Mapping[str, str]) -> AsyncIterator[Ports]:
+    """The world itself, for who looks and serves nothing."""
+    async with AsyncExitStack() as stack:
+        yield await _open(stack, _Unserved(), labels)
 
-            if not clients:
-                clients.append(KubernetesClients())
-                stack.push_async_callback(clients[0].close)
-            return clients[0](kubeconfig, context)
 
-        yield Ports(SystemClock(), http, LocalFiles(), Terminal(), status, kubernetes, labels)
+async def _open(stack: AsyncExitStack, status: StatusServer, labels: Mapping[str, str]) -> Ports:
+    http, clients = await stack.enter_async_context(AioHttp()), _LazyClients()
+    stack.push_async_callback(clients.close)
+    return Ports(SystemClock(), http, LocalFiles(), Terminal(), status, clients, labels)
+
+
+class _Unserved:
+    """Nobody asks."""
+
+    def show(self, path: str, page: Page) -> None: ...
+
+
+class _LazyClients:
+    """Kubernetes clients, whose library is imported with the first of them."""
+
+    def __init__(self) -> None:
+        self._clients: KubernetesClients | None = None
+
+    def __call__(self, kubeconfig: str, context: str) -> Kubernetes:
+        from watchdog.adapters.kubernetes import KubernetesClients
+
+        self._clients = self._clients or KubernetesClients()
+        return self._clients(kubeconfig, context)
+
+    async def close(self) -> None:
+        if self._clients is not None:
+            await self._clients.close()
 
 
 async def one_look(plan: Plan, ports: Ports, within: float) -> Assessment:
-    """Looks at everything once, and assesses it once: for ``watchdog check``.
+    """Looks at everything once, and assesses it once: for ``watchdog check``. Nothing is published.
 
     Ends when every scope has answered or failed, or after ``within`` seconds (what is missing then is NeverObserved).
     """
     inbox, seen = Inbox(), list[Observation]()
-    assessment = Assessment.initial(Posture.initial(ports.clock.now(), plan.coverage()))
-
-    async def collect() -> None:
-        while not _all_settled(plan, seen):
-            await inbox.something_new_or(within)
-            seen.extend(inbox.drain())
-
-    async with asyncio.TaskGroup() as group:
-        looking = [
-            group.create_task(watch_over_stream(s, st, ports, inbox), name=str(s)) for s, st in plan.streams.items()
-        ]
+    nothing_seen = Posture.initial(ports.clock.now(), plan.coverage())
+    async with _looking(plan, ports, inbox):
         try:
             async with asyncio.timeout(within):
-                await collect()
+                while not _all_settled(plan, seen):
+                    await inbox.something_new_or(within)
+                    seen.extend(inbox.drain())
         except TimeoutError:
             pass
+    return assess(Assessment.initial(nothing_seen), nothing_seen.updated(ports.clock.now(), seen), plan.rules)
+
+
+@asynccontextmanager
+async def _looking(plan: Plan, ports: Ports, inbox: Inbox) -> AsyncIterator[None]:
+    """Every stream of every source, each a task of its own."""
+    async with asyncio.TaskGroup() as group:
+        looking = [
+            group.create_task(watch_over_stream(scope, stream, ports, inbox), name=str(scope))
+            for scope, stream in plan.streams.items()
+        ]
+        yield
         for task in looking:
             task.cancel()
-    at: Instant = ports.clock.now()
-    return assess(assessment, assessment.posture.updated(at, seen), plan.rules)
 
 
 def _all_settled(plan: Plan, seen: list[Observation]) -> bool:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import structlog
 
-from watchdog.core.alert import Cause, Edge, EdgeKind, Identity
-from watchdog.core.assessment import Assessment, RuleSet
+from watchdog.core.alert import Edge, EdgeKind, Identity
+from watchdog.core.assessment import Assessment
 from watchdog.core.facts import Receiver, Unknown
 from watchdog.core.observation import Facts, Observation, Scope
+from watchdog.core.ruleset import RuleSet
 from watchdog.outlets import Batch, Outlet, Receipt
 from watchdog.ports import KubernetesError, Ports, Unreachable
 from watchdog.sources import Stream
@@ -43,12 +45,14 @@ class Inbox:
     def __init__(self, limit: int = 1_000) -> None:
         self._waiting: deque[Observation] = deque()
         self._limit, self._news, self._room = limit, asyncio.Event(), asyncio.Event()
+        self._turnstile = asyncio.Lock()  # fair: who comes later, with newer facts, overtakes nobody who waits
 
     async def put(self, observation: Observation) -> None:
-        while len(self._waiting) >= self._limit:
-            self._room.clear()
-            await self._room.wait()
-        self._waiting.append(observation)
+        async with self._turnstile:
+            while len(self._waiting) >= self._limit:
+                self._room.clear()
+                await self._room.wait()
+            self._waiting.append(observation)
         self._news.set()
 
     async def something_new_or(self, delay: float) -> None:
@@ -71,25 +75,27 @@ class Inbox:
         return observations
 
 
+Edges = dict[tuple[Identity, EdgeKind], list[Edge]]
+
+
 @dataclass(slots=True)
 class Outbox:
     """What one outlet has not published yet: the newest level, and of each alert its first and its newest edge of a
-    kind."""
+    kind.
+
+    What was taken stays here until it is settled: a shutdown waits for it, and what nobody took comes again.
+    """
 
     level: Assessment | None = None
-    edges: dict[tuple[Identity, EdgeKind], list[Edge]] = field(default_factory=dict)
+    edges: Edges = field(default_factory=dict)
+    taken: Edges = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, assessment: Assessment, *, wake: bool) -> None:
         self.level = assessment
-        self.add(assessment.edges)
+        _add(self.edges, assessment.edges)
         if wake or assessment.edges:
             self.news.set()
-
-    def add(self, edges: Iterable[Edge]) -> None:
-        for edge in edges:
-            kept = self.edges.setdefault((edge.alert.identity, edge.kind), [])
-            kept[1:] = [edge]
 
     async def take(self, renew_every: float | None) -> Batch:
         """The next batch: when there is something new, or when it is time to renew."""
@@ -97,24 +103,35 @@ class Outbox:
             async with asyncio.timeout(renew_every):
                 await self.news.wait()
         except TimeoutError:
-            await self.level_known()
-        self.news.clear()
-        return self._batch()
-
-    async def level_known(self) -> None:
+            pass
         while self.level is None:
             self.news.clear()
             await self.news.wait()
+        self.news.clear()
+        self.taken, self.edges = self.edges, {}
+        return Batch(self.level, _in_order(self.taken))
 
-    def _batch(self) -> Batch:
-        assert self.level is not None
-        edges = sorted((edge for kept in self.edges.values() for edge in kept), key=lambda edge: edge.at.mono)
-        self.edges = {}
-        return Batch(self.level, tuple(edges))
+    def settle(self, accepted: bool) -> None:
+        """The end of what was taken: accepted, or to be published again with what has come since."""
+        if not accepted:
+            again, newer = self.taken, self.edges
+            _add(again, _in_order(newer))
+            self.edges = again
+            self.news.set()
+        self.taken = {}
 
     @property
     def empty(self) -> bool:
-        return not self.edges
+        return not (self.edges or self.taken)
+
+
+def _add(edges: Edges, more: Iterable[Edge]) -> None:
+    for edge in more:
+        edges.setdefault((edge.alert.identity, edge.kind), [])[1:] = [edge]
+
+
+def _in_order(edges: Edges) -> tuple[Edge, ...]:
+    return tuple(sorted((edge for kept in edges.values() for edge in kept), key=lambda edge: edge.at.mono))
 
 
 async def watch_over_stream(scope: Scope, stream: Stream, ports: Ports, inbox: Inbox) -> None:
@@ -122,39 +139,41 @@ async def watch_over_stream(scope: Scope, stream: Stream, ports: Ports, inbox: I
     backoff, log = Backoff(), structlog.get_logger().bind(scope=str(scope))
     was: Unknown | None = None
     while True:
-        began = ports.clock.now()
         try:
-            async for facts in _within(stream.deadline, stream.looks(ports)):
-                await inbox.put(Observation(scope, facts.at or ports.clock.now(), facts))
-                backoff.reset()
-                if was is not None:
-                    log.info("sight regained", after=was.reason)
-                was = None
+            async with aclosing(_within(stream.deadline, stream.looks(ports))) as looks:
+                async for facts in looks:
+                    await inbox.put(Observation(scope, facts.at or ports.clock.now(), facts))
+                    backoff.reset()
+                    if was is not None:
+                        log.info("sight regained", after=was.reason)
+                    was = None
             problem = Unknown("Ended", "the source stopped looking")
         except Exception as error:  # one of the three places where faults stop
             problem = unknown(error)
         if was is None or was.reason != problem.reason:
             log.warning("sight lost", reason=problem.reason, detail=problem.message)
         was = problem
-        await inbox.put(Observation(scope, max(began, ports.clock.now(), key=lambda i: i.mono), problem))
+        await inbox.put(Observation(scope, ports.clock.now(), problem))
         await backoff.wait()
 
 
-async def _within(deadline: float, looks: AsyncIterator[Facts]) -> AsyncIterator[Facts]:
+async def _within(deadline: float, looks: AsyncIterator[Facts]) -> AsyncGenerator[Facts, None]:
     """The looks, each within ``deadline`` seconds of the one before."""
     try:
         while True:
             try:
-                async with asyncio.timeout(deadline):
+                async with asyncio.timeout(deadline) as limit:
                     facts = await anext(looks)
             except StopAsyncIteration:
                 return
             except TimeoutError:
+                if not limit.expired():  # the source's own
+                    raise
                 raise Unreachable("Timeout", f"no look within {deadline:g} s") from None
             yield facts
     finally:
-        if (close := getattr(looks, "aclose", None)) is not None:
-            await close()
+        if isinstance(looks, AsyncGenerator):
+            await looks.aclose()
 
 
 def unknown(error: Exception) -> Unknown:
@@ -173,22 +192,21 @@ async def watch_over_outlet(outlet: Outlet, outbox: Outbox, ports: Ports, inbox:
     while True:
         batch = await outbox.take(outlet.renew_every)
         receipts = await _publish(outlet, batch, ports)
-        if outlet.name in refused and not any(receipt.receiver == outlet.name for receipt in receipts):
-            receipts = [*receipts, Receipt(outlet.name, True, "it publishes again")]
+        accepted = not receipts or any(receipt.accepted for receipt in receipts)
+        if accepted and outlet.name in refused and outlet.name not in (receipt.receiver for receipt in receipts):
+            receipts = [*receipts, Receipt(outlet.name, True, "it publishes again")]  # it had raised
         for receipt in receipts:
             ports.vitals.notified(receipt.receiver, "accepted" if receipt.accepted else "failed")
             _log_transition(log, receipt, refused)
         if receipts:
             await inbox.put(_as_observation(receipts, ports))
-        if receipts and not any(receipt.accepted for receipt in receipts):
-            outbox.edges, newer = {}, outbox.edges
-            outbox.add(batch.edges)
-            outbox.add(edge for kept in newer.values() for edge in kept)
-            outbox.news.set()
-            await backoff.wait()
-        else:
-            backoff.reset()
+        if accepted:
             _measure(batch, receipts, ports, rules)
+        outbox.settle(accepted)
+        if accepted:
+            backoff.reset()
+        else:
+            await backoff.wait()
 
 
 async def _publish(outlet: Outlet, batch: Batch, ports: Ports) -> Sequence[Receipt]:
@@ -217,12 +235,13 @@ def _as_observation(receipts: Sequence[Receipt], ports: Ports) -> Observation:
 
 
 def _measure(batch: Batch, receipts: Sequence[Receipt], ports: Ports, rules: RuleSet) -> None:
-    """How late each first page was: from the moment at which the condition had held for its ``for`` to its
-    acceptance."""
-    if not receipts:
+    """How late each first page was: from the moment at which the condition had held for its ``for`` until somebody had
+    it. An alert counts once, whichever outlet is first."""
+    taken = [receipt.at for receipt in receipts if receipt.accepted and receipt.at is not None]
+    if not taken:
         return
-    now = ports.clock.now()
+    first = min(taken, key=lambda instant: instant.mono)
     for edge in batch.edges:
-        if edge.kind is EdgeKind.FIRED and (rule := rules.by_name.get(edge.alert.identity.rule)) is not None:
-            policy = rule.breach if edge.alert.identity.cause is Cause.BREACH else rule.unverifiable
-            ports.vitals.detected(rule.name, now.since(edge.alert.active_since) - policy.for_seconds)
+        if edge.kind is EdgeKind.FIRED:
+            due = rules.policy(edge.alert.identity).for_seconds
+            ports.vitals.detected(edge.alert.identity, edge.at.mono, first.since(edge.alert.active_since) - due)

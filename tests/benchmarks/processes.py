@@ -89,22 +89,15 @@ async def webhook(folder: Path) -> AsyncIterator[Webhook]:
 
 def configured(folder: Path, api: str, alertmanager: str, switches: Sequence[str], *, watch: bool = True) -> Path:
     """A configuration file: the shipped one, on these addresses, with these switches besides its own."""
-    from watchdog.simulator.demo import kubeconfig
+    from watchdog.simulator.scene import Addresses, adapted, kubeconfig
 
-    content = yaml.safe_load((ROOT / "config" / "watchdog.yaml").read_text())
-    content["server"] = {"host": "127.0.0.1", "port": 0}
-    content["rules"] = [str(ROOT / "config" / rule) for rule in content["rules"]]
+    content = adapted(Addresses(kubeconfig(folder, api), pager=alertmanager))
+    content["sources"] = [stanza for stanza in content["sources"] if stanza["kind"] != "http_health"]
     kubernetes, *_ = content["sources"]
-    kubernetes |= {"kubeconfig": kubeconfig(folder, api), "watch": watch}
+    kubernetes["watch"] = watch
     kubernetes["kill_switches"] += [
         {"switch": "EXECUTION_HALTED", "namespace": "trading-floor", "config_map": name, "key": "EXECUTION_HALTED"}
         for name in switches
-    ]
-    content["sources"] = [kubernetes, {"kind": "market_hours"}]
-    content["outlets"] = [
-        {"kind": "alertmanager", "urls": [alertmanager]},
-        {"kind": "metrics"},
-        {"kind": "status_page"},
     ]
     path = folder / f"watchdog-{'watch' if watch else 'poll'}.yaml"
     path.write_text(yaml.safe_dump(content))

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from watchdog.core.assessment import Assessment, RuleSet, assess
+from watchdog.core.assessment import Assessment, assess
 from watchdog.core.facts import Workload
 from watchdog.core.instant import Instant
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
 from watchdog.core.posture import Posture
+from watchdog.core.ruleset import RuleSet
 from watchdog.rules.load import load, read
 
 from ..core.worlds import at

@@ -6,13 +6,26 @@ from dataclasses import replace
 
 import watchdog.core.assessment as module
 from watchdog.core.alert import Policy, Rise
-from watchdog.core.assessment import FULL_PASS_SECONDS, Globals, Judgement
+from watchdog.core.assessment import FULL_PASS_SECONDS
 from watchdog.core.facts import Fact, Market, Unknown, Watchdog
 from watchdog.core.observation import Coverage, Scope
+from watchdog.core.ruleset import Globals, Judgement
 from watchdog.core.severity import Sev
 from watchdog.core.table import Table
 
-from .worlds import ABOVE_ZERO, KILL_SWITCH, SWITCHES, WORKLOADS, PlainRule, World, failed, saw, switch, workload
+from .worlds import (
+    ABOVE_ZERO,
+    KILL_SWITCH,
+    SWITCHES,
+    WORKLOADS,
+    PlainRule,
+    World,
+    above_zero,
+    failed,
+    saw,
+    switch,
+    workload,
+)
 
 
 def test_zero_one_zero_between_two_turns_fires_and_is_latched() -> None:
@@ -238,3 +251,48 @@ def test_sev0_is_never_shed_and_what_is_shed_is_a_finding() -> None:
     fact = world.assessment.posture.globally("watchdog")
     assert isinstance(fact, Watchdog)
     assert fact.alerts_beyond_bound == 10 - fired.count("Low") > 0
+
+
+def test_keep_firing_for_goes_on_after_a_blind_time_and_ends() -> None:
+    world = World(replace(ABOVE_ZERO, breach=Policy(Sev.SEV2, keep_firing_for=15)))
+    world.turn(0, saw(0, WORKLOADS, workload(1)))
+    world.turn(1, saw(1, WORKLOADS, workload(0)))
+    world.turn(5, failed(5, WORKLOADS))
+    world.turn(16)
+    assert world.states() == {"ExecutionAboveZero breach": "firing"}
+    world.turn(30, saw(30, WORKLOADS, workload(0)))
+    world.turn(31, saw(31, WORKLOADS))
+    assert world.states() == {}
+
+
+def test_alerts_that_wait_cost_a_blind_turn_nothing() -> None:
+    judged = 0
+
+    def counting(fact: Fact, globals_: Globals) -> bool | Unknown:
+        nonlocal judged
+        judged += 1
+        return above_zero(fact, globals_)
+
+    rule = PlainRule("Slow", "workload", counting, breach=Policy(Sev.SEV1, for_seconds=600))
+    world = World(rule, coverage={WORKLOADS: Coverage(frozenset({"workload"}), 1e9)})
+    world.turn(0, saw(0, WORKLOADS, *(workload(1, f"w{n}") for n in range(200))))
+    world.turn(1, failed(1, WORKLOADS))
+    before = judged
+    for second in range(2, 32):
+        world.turn(second)
+    assert judged - before <= 200, "no more than the full pass, which is not done in half a minute"
+    world.turn(700, saw(700, WORKLOADS))
+    assert set(world.states().values()) == {"firing"}
+
+
+def test_judging_again_what_is_kept_is_not_beyond_the_bound() -> None:
+    bound = module.BOUND
+    try:
+        module.BOUND = 10
+        world = World(replace(ABOVE_ZERO, breach=Policy(Sev.SEV2)))
+        world.turn(0, saw(0, WORKLOADS, *(workload(1, f"w{n}") for n in range(8))))
+        world.turn(1, saw(1, WORKLOADS, *(workload(2, f"w{n}") for n in range(10))))
+    finally:
+        module.BOUND = bound
+    assert len(world.assessment.alerts) == 10
+    assert world.assessment.posture.globally("watchdog") == Watchdog(0, 0, "")

@@ -162,3 +162,34 @@ def test_a_wall_clock_that_steps_back_does_not_make_a_stale_fact_fresh() -> None
     seen = posture().updated(at(0), [saw(0, SWITCHES, switch())])
     back = Instant(at(0).wall - timedelta(hours=1), 60.0)
     assert isinstance(seen.updated(back, []).known(switch().subject), Unknown)
+
+
+def test_a_scope_that_merely_mentions_a_fact_does_not_keep_it_fresh() -> None:
+    """The read of a ConfigMap tells anew of the workloads that refer to it; it proves nothing of their replicas."""
+    mentions, proves = Scope("kubernetes", "read ConfigMap"), Scope("kubernetes", "watch workloads")
+    coverage = {mentions: Coverage(frozenset({"kill_switch"}), 5.0), proves: Coverage(frozenset({"workload"}), 75.0)}
+    now = Posture.initial(at(0), coverage).updated(at(0), [saw(0, proves, workload(1)), saw(0, mentions, workload(1))])
+    assert now.facts[workload().subject].scope == proves
+    out = now.updated(at(1), [failed(1, mentions)])
+    assert safety(out).at_zero is False
+
+
+def test_execution_that_is_known_through_a_scope_that_is_out_is_not_at_zero() -> None:
+    mentions, proves = Scope("kubernetes", "read ConfigMap"), Scope("kubernetes", "watch workloads")
+    coverage = {mentions: Coverage(frozenset({"kill_switch"}), 5.0), proves: Coverage(frozenset({"workload"}), 75.0)}
+    now = Posture.initial(at(0), coverage).updated(at(0), [saw(0, proves), saw(0, mentions, workload(1))])
+    assert isinstance(safety(now.updated(at(1), [failed(1, mentions)])).at_zero, Unknown)
+
+
+def test_blind_counts_from_when_the_second_of_the_two_was_lost() -> None:
+    now = posture().updated(at(0), [saw(0, SWITCHES, switch()), saw(0, WORKLOADS, workload())])
+    for second in range(4, 200, 4):
+        now = now.updated(at(second), [saw(second, WORKLOADS)])
+    known = now.updated(at(210), []).facts[Subject("safety", ())]
+    assert known.since == at(196)
+
+
+def test_silence_alone_brings_a_turn_when_something_grows_stale() -> None:
+    now = posture().updated(at(1), [saw(1, SWITCHES, switch()), saw(3, WORKLOADS, workload())])
+    assert now.next_stale() == 6.0
+    assert now.updated(at(7), []).next_stale() == 8.0

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from watchdog.core.alert import Cause, Description, Policy
-from watchdog.core.assessment import Assessment, Globals, Judgement, RuleSet, assess
+from watchdog.core.assessment import Assessment, assess
 from watchdog.core.facts import Fact, KillSwitch, Unknown, Workload
 from watchdog.core.instant import Instant
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
 from watchdog.core.posture import Posture
+from watchdog.core.ruleset import Globals, Judgement, RuleSet
 from watchdog.core.severity import Sev
 
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import yaml
 
 from tests.deploy.rendering import ROOT, Object, of_kind, rendered, the
+from watchdog import __version__
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +123,7 @@ def test_the_drain_fits_into_the_grace_period(base: list[Object]) -> None:
 
 
 def test_the_image_is_named_by_its_version(base: list[Object]) -> None:
-    version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    assert version and container(base)["image"] == f"agenttrader-watchdog:{version[1]}"
+    assert container(base)["image"] == f"agenttrader-watchdog:{__version__}"
 
 
 def test_a_running_pod_finds_the_whole_configuration_where_it_looks(base: list[Object]) -> None:

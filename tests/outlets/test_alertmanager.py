@@ -22,6 +22,7 @@ from watchdog.outlets import Batch, Receipt
 from watchdog.outlets.alertmanager import Alertmanager
 from watchdog.ports import Answer, Unreachable
 
+URL = "http://am-0:9093"
 MINOR = alert("MarketDataStale", Sev.SEV1, Subject("endpoint", (("service", "marketdata-mcp-server"),)))
 
 
@@ -29,7 +30,6 @@ MINOR = alert("MarketDataStale", Sev.SEV1, Subject("endpoint", (("service", "mar
 class Told:
     """An outlet, its scripted peers, and what they were told."""
 
-    urls: tuple[str, ...] = ("http://am-0:9093",)
     by_host: dict[str, Reply] = field(default_factory=dict)
     clock: HandClock = field(default_factory=HandClock)
 
@@ -37,7 +37,7 @@ class Told:
         self.http = ScriptedHttp(by_host=self.by_host)
         self.outside = Outside(clock=self.clock, http=self.http, labels={"cluster": "prod", "environment": ""})
         self.outlet = Alertmanager(
-            urls=self.urls, runbook_base_url="https://docs.example/", external_url="http://watchdog:8080/"
+            urls=(URL,), runbook_base_url="https://docs.example/", external_url="http://watchdog:8080/"
         )
 
     async def __call__(self, *alerts: Alert, edges: tuple[Edge, ...] = ()) -> list[Receipt]:
@@ -47,7 +47,12 @@ class Told:
 
     @property
     def posts(self) -> list[list[dict[str, Any]]]:
-        return [json.loads(body) for _, body in self.http.requests]
+        """What the last publish sent; empty requests are counted by ``proofs``."""
+        return [alerts for _, body in self.http.requests if (alerts := json.loads(body))]
+
+    @property
+    def proofs(self) -> int:
+        return len(self.http.requests) - len(self.posts)
 
     def brief(self) -> list[list[str]]:
         """For each request: alertname, sev, and whether it fires at this moment."""
@@ -61,8 +66,8 @@ class Told:
 async def test_an_alert_is_posted_as_the_conventions_say() -> None:
     told = Told()
     told.clock.pass_(1)
-    assert await told(alert(), edges=(fired(alert()),)) == [Receipt("alertmanager/am-0:9093", True)]
-    assert told.http.requests[0][0] == "http://am-0:9093/api/v2/alerts"
+    assert await told(alert(), edges=(fired(alert()),)) == [Receipt("alertmanager", True, at=told.clock.now())]
+    assert {url for url, _ in told.http.requests} == {"http://am-0:9093/api/v2/alerts"}
     assert told.posts[0] == [
         {
             "labels": {
@@ -143,7 +148,7 @@ async def test_what_resolved_is_sent_as_ended_at_once_and_for_fifteen_minutes() 
     await told(MINOR, edges=(fired(MINOR),))
     told.clock.pass_(60)
     await told(edges=(resolved(MINOR, 60),))
-    assert told.brief()[0] == ["MarketDataStale 1 ended"]
+    assert told.brief() == [["MarketDataStale 1 ended"]]
     told.clock.pass_(15 * 60)
     await told()
     assert [a["endsAt"] for a in told.posts[0]] == ["2026-11-23T15:01:00.000Z"]
@@ -154,9 +159,11 @@ async def test_what_resolved_is_sent_as_ended_at_once_and_for_fifteen_minutes() 
 
 async def test_what_fires_again_is_no_longer_sent_as_ended() -> None:
     told, again = Told(), replace(MINOR, active_since=T0.plus(90), fired_at=T0.plus(90))
+    told.clock.pass_(60)
     await told(edges=(fired(MINOR), resolved(MINOR, 60)))
-    told.clock.pass_(90)
+    told.clock.pass_(30)
     await told(again, edges=(fired(again, 90),))
+    told.clock.pass_(20)
     await told(again)
     assert told.brief() == [["MarketDataStale 1 firing"]]
     assert told.posts[0][0]["startsAt"] == "2026-11-23T15:01:30.000Z"
@@ -178,39 +185,97 @@ async def test_no_end_is_ever_before_its_start_although_the_wall_clock_jumped_an
     told.clock.shift(-3600)
     await told(alert(), edges=(resolved(MINOR, 1),))
     sent = [a for post in told.posts for a in post]
-    assert len(sent) == 3
+    assert len(sent) == 2
     assert all(a["startsAt"] <= a["endsAt"] for a in sent)
 
 
-@pytest.mark.parametrize("ahead", [-3600, 3600])
-async def test_instants_are_sent_in_the_time_of_a_peer_whose_clock_is_elsewhere(ahead: int) -> None:
-    clock = HandClock()
+def dated(clock: HandClock, ahead: float) -> Reply:
+    """Answers as one whose clock is ``ahead`` of ours."""
 
     def answer(url: str, body: bytes) -> Answer:
         theirs = (clock.wall + timedelta(seconds=ahead)).astimezone(UTC)
         return Answer(200, {"date": format_datetime(theirs, usegmt=True)}, b"")
 
-    told = Told(by_host={"am-0:9093": answer}, clock=clock)
+    return answer
+
+
+def spans(told: Told) -> list[tuple[datetime, datetime]]:
+    sent = [a for post in told.posts for a in post]
+    return [(datetime.fromisoformat(a["startsAt"]), datetime.fromisoformat(a["endsAt"])) for a in sent]
+
+
+@pytest.mark.parametrize("ahead", [-3600, 3600])
+async def test_both_instants_are_sent_in_the_time_of_a_peer_whose_clock_is_elsewhere_from_the_first_page_on(
+    ahead: int,
+) -> None:
+    clock, shift = HandClock(), timedelta(seconds=ahead)
+    told = Told({"am-0:9093": dated(clock, ahead)}, clock)
+    clock.pass_(7)
     await told(alert(), edges=(fired(alert()),))
-    ends = [datetime.fromisoformat(post[0]["endsAt"]) - clock.wall for post in told.posts]
-    assert ends[:2] == [timedelta(seconds=80), timedelta(seconds=80 + ahead)]
+    assert spans(told) == [(T0.wall + shift, clock.wall + shift + timedelta(seconds=80))]
     clock.pass_(20)
     await told(alert())
-    assert len(told.posts) == 1
+    assert spans(told) == [(T0.wall + shift, clock.wall + shift + timedelta(seconds=80))]
 
 
-async def test_one_peer_that_accepts_is_enough_and_each_has_a_receipt() -> None:
-    down = Unreachable("ConnectionRefused", "nobody listens there")
-    told = Told(urls=("http://am-0:9093", "http://user:pw@am-1:9093/"), by_host={"user:pw@am-1:9093": down})
-    assert await told(alert(), edges=(fired(alert()),)) == [
-        Receipt("alertmanager/am-0:9093", True),
-        Receipt("alertmanager/am-1:9093", False, "ConnectionRefused: nobody listens there"),
-    ]
+async def test_a_start_stays_as_the_peer_knows_it_when_its_clock_is_set_forward() -> None:
+    clock = HandClock()
+    told = Told({"am-0:9093": dated(clock, 0)}, clock)
+    await told(alert(), edges=(fired(alert()),))
+    told.http.by_host["am-0:9093"] = dated(clock, 3600)
+    clock.pass_(20)
+    await told(alert())
+    assert [starts for starts, _ in spans(told)] == [T0.wall] * 2
+    assert spans(told)[-1][1] - clock.wall == timedelta(seconds=3680)
+
+
+async def test_a_start_moves_once_and_never_behind_its_end_when_a_peers_clock_is_set_back() -> None:
+    clock = HandClock()
+    told = Told({"am-0:9093": dated(clock, 0)}, clock)
+    await told(alert(), edges=(fired(alert()),))
+    told.http.by_host["am-0:9093"] = dated(clock, -3600)
+    clock.pass_(20)
+    await told(alert())
+    (moved, ends) = spans(told)[-1]
+    assert moved == clock.wall - timedelta(seconds=3600) < ends
+    clock.pass_(20)
+    await told(alert())
+    assert [starts for starts, _ in spans(told)] == [moved]
+
+
+async def test_what_fires_again_has_a_start_of_its_own() -> None:
+    told, again = Told(), replace(MINOR, active_since=T0.plus(90), fired_at=T0.plus(90))
+    await told(MINOR, edges=(fired(MINOR),))
+    told.clock.pass_(90)
+    await told(again, edges=(resolved(MINOR, 60), fired(again, 90)))
+    assert [starts for starts, _ in spans(told)] == [T0.plus(90).wall]
+
+
+def test_each_peer_is_an_outlet_of_its_own_and_its_name_has_no_credentials() -> None:
+    outlet = Alertmanager(name="pagers", urls=("http://am-0:9093", "http://user:pw@am-1:9093/", "http://gate/am/2"))
+    parts = outlet.parts()
+    assert [part.name for part in parts] == ["pagers/am-0:9093", "pagers/am-1:9093", "pagers/gate/am/2"]
+    assert [[again.name for again in part.parts()] for part in parts] == [[part.name] for part in parts]
+
+
+async def test_what_one_peer_has_taken_is_not_taken_by_another() -> None:
+    told = Told({"am-1": Unreachable("ConnectionRefused")})
+    first, second = Alertmanager(urls=(URL, "http://am-1")).parts()
+    batch = Batch(level(MINOR), (fired(MINOR),))
+    await first.publish(batch, told.outside.ports())
+    with pytest.raises(Unreachable):
+        await second.publish(batch, told.outside.ports())
+    told.http.by_host.clear()
+    told.http.requests.clear()
+    await first.publish(batch, told.outside.ports())
+    await second.publish(batch, told.outside.ports())
+    assert {url.split("/")[2] for url, body in told.http.requests if body != b"[]"} == {"am-1"}
 
 
 async def test_a_peer_that_was_away_gets_the_whole_level_with_the_next_page() -> None:
-    told = Told(by_host={"am-0:9093": Unreachable("ConnectionRefused")})
-    await told(MINOR)
+    told = Told({"am-0:9093": Unreachable("ConnectionRefused")})
+    with pytest.raises(Unreachable):
+        await told(MINOR)
     told.http.by_host.clear()
     told.clock.pass_(1)
     await told(MINOR, alert(), edges=(fired(alert()),))
@@ -222,28 +287,94 @@ async def test_a_peer_that_was_away_gets_the_whole_level_with_the_next_page() ->
     ("reply", "explanation"),
     [
         (Answer(500, {}, b"boom\n"), "Http500: boom"),
+        (Answer(400, {}, b"no"), "Http400: no"),
         (Answer(302, {"location": "/login"}, b""), "Http302"),
         (Answer(200, {"content-type": "text/html"}, b"<html>"), "NotAlertmanager: it answers 200 with text/html"),
         (Unreachable("Timeout", "no whole answer within 2 s"), "Timeout: no whole answer within 2 s"),
     ],
 )
-async def test_a_peer_that_does_not_accept_says_why(reply: Reply, explanation: str) -> None:
-    told = Told(by_host={"am-0:9093": reply})
-    assert await told(alert(), edges=(fired(alert()),)) == [Receipt("alertmanager/am-0:9093", False, explanation)]
+@pytest.mark.parametrize("alerts", [(), (MINOR,)])
+async def test_a_peer_that_does_not_accept_says_why_also_when_there_is_nothing_to_tell_it(
+    reply: Reply, explanation: str, alerts: tuple[Alert, ...]
+) -> None:
+    told = Told({"am-0:9093": reply})
+    for _ in range(2):
+        with pytest.raises(Unreachable) as refusal:
+            await told(*alerts)
+        assert str(refusal.value) == explanation
 
 
-async def test_one_alert_that_is_refused_sinks_no_other_and_is_named() -> None:
+def refusing(*names: str) -> Reply:
+    """An Alertmanager to which every request with one of these alerts is a 400."""
+
     def answer(url: str, body: bytes) -> Answer:
-        bad = any(a["labels"]["alertname"] == "Bad" for a in json.loads(body))
+        bad = any(a["labels"]["alertname"] in names for a in json.loads(body))
         return Answer(400, {}, b'"invalid label set"\n') if bad else Answer(200, {}, b"")
 
-    told = Told(by_host={"am-0:9093": answer})
-    good, bad = MINOR, alert("Bad", Sev.SEV2)
-    (receipt,) = await told(good, bad, alert(), edges=(fired(bad), fired(good), fired(alert())))
+    return answer
+
+
+BAD = alert("Bad", Sev.SEV2)
+
+
+async def test_one_alert_that_is_refused_sinks_no_other_is_named_and_stops_no_page() -> None:
+    told = Told({"am-0:9093": refusing("Bad")})
+    receipts = await told(MINOR, BAD, alert(), edges=(fired(BAD), fired(MINOR), fired(alert())))
     who = "Bad workload agenttrader/Deployment/execution-agent"
-    assert receipt == Receipt("alertmanager/am-0:9093", False, f'Refused: {who}: "invalid label set"')
+    assert receipts == [
+        Receipt("alertmanager", True, at=T0),
+        Receipt("alertmanager/refused", False, f'Refused: {who}: "invalid label set"'),
+    ]
     assert ["MarketDataStale 1 firing"] in told.brief()
     assert told.brief()[0] == ["ExecutionWorkloadAboveZero 0 firing"]
+
+
+async def test_an_alert_that_is_refused_alone_does_not_speak_for_its_peer() -> None:
+    told = Told({"am-0:9093": refusing("Bad")})
+    assert [r.accepted for r in await told(BAD, edges=(fired(BAD),))] == [True, False]
+
+
+async def test_what_was_refused_goes_last_and_alone_and_costs_one_request_a_renewal() -> None:
+    many = [alert(f"Rule{n:02}", Sev.SEV1) for n in range(40)]
+    told = Told({"am-0:9093": refusing("Bad")})
+    await told(*many, BAD)
+    told.clock.pass_(20)
+    await told(BAD, *many)
+    assert [len(post) for post in told.posts] == [40, 1]
+    assert told.brief()[-1] == ["Bad 2 firing"]
+    told.clock.pass_(1)
+    await told(BAD, *many, alert(), edges=(fired(alert(), 21),))
+    assert told.brief() == [["ExecutionWorkloadAboveZero 0 firing"]], "it is not tried again with every page"
+
+
+async def test_to_find_the_one_that_is_to_blame_takes_a_request_for_each_halving() -> None:
+    many = [alert(f"Rule{n:02}", Sev.SEV2) for n in range(63)]
+    told = Told({"am-0:9093": refusing("Bad")})
+    await told(*many[:30], BAD, *many[30:])
+    assert len(told.posts) == 13
+
+
+async def test_a_peer_that_refuses_everything_is_asked_twice_and_not_once_for_each_alert() -> None:
+    many = [alert(f"Rule{n:02}") for n in range(64)]
+    told = Told()
+    await told()
+    told.http.by_host["am-0:9093"] = Answer(400, {}, b"no")
+    told.clock.pass_(20)
+    with pytest.raises(Unreachable, match="Http400"):
+        await told(*many)
+    assert (len(told.posts), told.proofs) == (1, 1)
+
+
+async def test_what_is_refused_no_more_has_a_receipt_that_says_so_once() -> None:
+    told = Told({"am-0:9093": refusing("Bad")})
+    await told(BAD, edges=(fired(BAD),))
+    told.clock.pass_(60)
+    assert await told(edges=(resolved(BAD, 60),)) == [
+        Receipt("alertmanager", True),
+        Receipt("alertmanager/refused", True),
+    ]
+    assert told.posts == [], "what never began there does not end there"
+    assert [r.receiver for r in await told()] == ["alertmanager"]
 
 
 async def test_a_kept_connection_that_turns_out_to_be_dead_costs_one_more_attempt_and_no_page() -> None:
@@ -259,38 +390,84 @@ async def test_a_kept_connection_that_turns_out_to_be_dead_costs_one_more_attemp
     assert receipt.accepted
 
 
-class HangingHttp(ScriptedHttp):
-    """``am-hung`` takes the whole timeout, and then fails; in virtual time."""
+class SlowHttp(ScriptedHttp):
+    """Takes a while for each alert, in virtual time; then remembers it."""
+
+    def __init__(self, seconds_for_each: float) -> None:
+        super().__init__()
+        self.seconds, self.took = seconds_for_each, list[str]()
 
     async def post(self, url: str, body: bytes, *, headers: Mapping[str, str], timeout: float, limit: int) -> Answer:
-        if "am-hung" in url:
-            await asyncio.sleep(timeout)
+        names = [a["labels"]["alertname"] for a in json.loads(body)]
+        needs = self.seconds * len(names)
+        await asyncio.sleep(min(timeout, needs))
+        if needs > timeout:
             raise Unreachable("Timeout", f"no whole answer within {timeout:g} s")
+        self.took += names
         return await super().post(url, body, headers=headers, timeout=timeout, limit=limit)
 
 
-def took(*urls: str) -> tuple[float, list[Receipt]]:
-    async def main() -> tuple[float, list[Receipt]]:
-        outside = Outside(http=HangingHttp())
-        outlet = Alertmanager(urls=urls)
-        receipts = await outlet.publish(Batch(level(alert()), (fired(alert()),)), outside.ports())
-        assert len(asyncio.all_tasks()) == 1
-        return asyncio.get_running_loop().time(), list(receipts)
+@pytest.mark.parametrize("seconds_for_each", [0.02, 0.1, 1.5])
+def test_a_batch_that_a_slow_peer_cannot_take_at_once_comes_to_its_end_by_attempts(seconds_for_each: float) -> None:
+    many = [alert(f"Rule{n:03}", Sev(n % 4)) for n in range(300)]
+    batch = Batch(level(*many), tuple(fired(one) for one in many))
 
-    return in_virtual_time(main())
+    async def main() -> tuple[int, list[str]]:
+        http, failures = SlowHttp(seconds_for_each), 0
+        outlet, outside = Alertmanager(urls=(URL,), resend_interval=60.0), Outside(http=http)
+        while failures < 1_000:
+            began = asyncio.get_running_loop().time()
+            try:
+                await outlet.publish(batch, outside.ports())
+                break
+            except Unreachable as error:
+                assert error.reason == "Timeout"
+                assert asyncio.get_running_loop().time() - began < outlet.timeout
+                failures += 1
+        return failures, http.took
+
+    failures, took = in_virtual_time(main())
+    assert 0 < failures < 1_000
+    assert sorted(took) == [one.identity.rule for one in many], "each once"
+    assert sorted(took[:75]) == [one.identity.rule for one in many if one.sev is Sev.SEV0]
 
 
-def test_a_peer_that_hangs_holds_up_the_next_page_to_the_others_for_a_second_at_most() -> None:
-    seconds, receipts = took("http://am-hung:1", "http://am-0:1")
-    assert seconds == 1.0
-    assert [r.accepted for r in receipts] == [False, True]
+def test_a_peer_that_hangs_is_given_up_within_the_outlets_timeout() -> None:
+    async def main() -> float:
+        outside = Outside(http=SlowHttp(1e6))
+        with pytest.raises(Unreachable, match="Timeout"):
+            await Alertmanager(urls=(URL,)).publish(Batch(level(alert()), (fired(alert()),)), outside.ports())
+        return asyncio.get_running_loop().time()
+
+    assert in_virtual_time(main()) < 5.0
 
 
-def test_when_every_peer_hangs_each_still_has_a_receipt_within_the_outlets_timeout() -> None:
-    seconds, receipts = took("http://am-hung:1", "http://am-hung:2")
-    assert seconds < Alertmanager(urls=("http://x",)).timeout
-    assert [r.receiver for r in receipts] == ["alertmanager/am-hung:1", "alertmanager/am-hung:2"]
-    assert not any(r.accepted for r in receipts)
+async def test_a_page_that_is_due_for_renewal_too_is_sent_once() -> None:
+    told = Told()
+    await told(MINOR)
+    told.clock.pass_(20)
+    await told(MINOR, alert(), edges=(fired(alert(), 20),))
+    assert told.brief() == [["ExecutionWorkloadAboveZero 0 firing"], ["MarketDataStale 1 firing"]]
+
+
+async def test_what_happens_to_an_alert_that_was_just_taken_is_told_at_once() -> None:
+    told, over = Told(), latched(alert(), 1)
+    await told(alert(), edges=(fired(alert()),))
+    told.clock.pass_(1)
+    await told(over.alert, edges=(fired(alert()), over))
+    assert [a["annotations"]["state"] for post in told.posts for a in post] == ["latched"]
+
+
+async def test_a_receipt_bears_the_instant_at_which_the_news_was_taken_and_not_that_of_a_later_attempt() -> None:
+    told = Told()
+    told.http.by_host["am-0:9093"] = lambda url, body: Answer(500 if b"MarketDataStale" in body else 200, {}, b"")
+    edges = (fired(alert()),)
+    with pytest.raises(Unreachable):
+        await told(alert(), MINOR, edges=edges)
+    told.http.by_host.clear()
+    told.clock.pass_(3)
+    assert await told(alert(), MINOR, edges=edges) == [Receipt("alertmanager", True, at=T0)]
+    assert told.brief() == [["MarketDataStale 1 firing"]]
 
 
 async def test_text_that_utf_8_cannot_carry_and_text_without_end_do_not_stop_a_page() -> None:
@@ -316,6 +493,8 @@ async def test_a_large_level_goes_in_bounded_requests_the_worst_first() -> None:
     [
         ({"urls": ()}, "urls: expected at least one http"),
         ({"urls": ("am-0:9093",)}, "urls: expected at least one http"),
+        ({"urls": ("http://am-0:9093?token=x",)}, "urls: expected at least one http"),
+        ({"urls": ("http://a", "http://u:p@a/")}, "urls: expected every peer once"),
         ({"urls": ("http://a",), "resend_interval": 61}, "resend_interval: expected 1 to 60 seconds, found 61"),
         ({"urls": ("http://a",), "timeout": 0}, "timeout: expected more than 0"),
     ],

@@ -93,4 +93,6 @@ async def test_nothing_is_written_and_nobody_is_said_to_have_accepted_when_nothi
     outside = Outside()
     assert await Console().publish(Batch(level(alert())), outside.ports()) == ()
     assert outside.terminal.text == ""
-    assert await Console().publish(Batch(level(), (fired(alert()),)), outside.ports()) == (Receipt("console", True),)
+    assert await Console().publish(Batch(level(), (fired(alert()),)), outside.ports()) == (
+        Receipt("console", True, at=outside.clock.now()),
+    )

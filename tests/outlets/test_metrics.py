@@ -12,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 from tests.core.worlds import at, workload
 from tests.fakes import Outside
 from tests.outlets.levels import COVERAGE, mode, safe, unsafe
+from watchdog.core.alert import Cause, Identity
 from watchdog.core.assessment import Assessment
-from watchdog.core.facts import Unknown
+from watchdog.core.facts import Subject, Unknown
 from watchdog.core.posture import Posture
 from watchdog.outlets import Batch
 from watchdog.outlets.metrics import LIMIT, Metrics
@@ -26,7 +27,7 @@ async def scraped(level: Assessment, accept: str = "") -> Document:
     outside = Outside()
     outside.vitals.turns.add(0.002)
     outside.vitals.last_turn = level.at
-    outside.vitals.detected("ExecutionAboveZero", 0.003)
+    outside.vitals.detected(Identity("ExecutionAboveZero", Subject("workload", ()), Cause.BREACH), 10.0, 0.003)
     outside.vitals.notified("alertmanager/am-0:9093", "accepted")
     assert await Metrics().publish(Batch(level), outside.ports()) == ()
     return outside.status.get("/metrics", accept=accept)
@@ -146,3 +147,12 @@ async def test_open_metrics_is_spoken_to_who_asks_for_it() -> None:
     families = open_metrics(answer.body.decode())  # type: ignore[no-untyped-call]
     assert "watchdog_kill_switch_state" in {family.name for family in families}
     assert (await scraped(unsafe())).content_type.startswith("text/plain; version=0.0.4")
+
+
+async def test_the_page_is_hung_up_once_and_shows_the_newest_level_when_it_is_asked_for() -> None:
+    outside, outlet = Outside(), Metrics()
+    await outlet.publish(Batch(safe()), outside.ports())
+    page = outside.status.pages["/metrics"]
+    await outlet.publish(Batch(unsafe()), outside.ports())
+    assert outside.status.pages["/metrics"] is page
+    assert b'alertname="ExecutionAboveZero"' in page({}).body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -22,7 +23,7 @@ from watchdog.core.instant import Instant
 from watchdog.core.severity import Sev
 from watchdog.outlets import Batch, Receipt
 from watchdog.outlets.alertmanager import Alertmanager
-from watchdog.ports import Ports
+from watchdog.ports import Ports, Unreachable
 
 
 @pytest.fixture
@@ -84,8 +85,9 @@ async def test_an_alert_that_alertmanager_refuses_sinks_no_other(alertmanager: R
     outlet, good = Alertmanager(urls=(alertmanager.url,)), alert("Good", Sev.SEV2, since=now())
     bad = alert("Bad", Sev.SEV2, Subject("workload", (("not-a-label", "x"),)), since=now())
     edges = (Edge(EdgeKind.FIRED, bad, now()), Edge(EdgeKind.FIRED, good, now()))
-    (receipt,) = await outlet.publish(Batch(level(bad, good, at=now()), edges), ports)
-    assert not receipt.accepted and receipt.explanation.startswith("Refused: Bad workload x: ")
+    told, refused = await outlet.publish(Batch(level(bad, good, at=now()), edges), ports)
+    assert told.accepted
+    assert not refused.accepted and refused.explanation.startswith("Refused: Bad workload x: ")
     await alertmanager.notified("firing", alertname="Good")
 
 
@@ -120,24 +122,35 @@ async def test_after_its_restart_the_renewal_brings_every_alert_back(
         outlet = Alertmanager(urls=(real.url,))
         await publish(outlet, ports, page, EdgeKind.FIRED)
         await real.notified("firing", sev="0")
-    (receipt,) = await outlet.publish(Batch(level(page, at=now())), ports)
-    assert not receipt.accepted and receipt.explanation.startswith("ConnectionRefused")
+    with pytest.raises(Unreachable, match="ConnectionRefused"):
+        await outlet.publish(Batch(level(page, at=now())), ports)
     async with running(alertmanager_binary, second) as real:
         await Alertmanager(urls=(real.url,)).publish(Batch(level(page, at=now())), ports)
         await real.notified("firing", sev="0")
 
 
-async def test_a_bad_peer_beside_a_good_one_costs_no_page(alertmanager: RealAlertmanager, ports: Ports) -> None:
+async def test_an_empty_request_is_accepted_and_proves_that_it_takes_any(
+    alertmanager: RealAlertmanager, ports: Ports
+) -> None:
+    (receipt,) = await Alertmanager(urls=(alertmanager.url,)).publish(Batch(level(at=now())), ports)
+    assert receipt.accepted
+
+
+async def test_bad_peers_beside_a_good_one_cost_no_page_and_each_is_named(
+    alertmanager: RealAlertmanager, ports: Ports
+) -> None:
     html = whole(b"<html>Sign in</html>", "200 OK", "Content-Type: text/html")
+    page = alert(since=now())
+    batch = Batch(level(page, at=now()), (Edge(EdgeKind.FIRED, page, now()),))
     async with (
         serving(whole(b"no", "400 Bad Request")) as refusing,
         serving(whole(b"no", "500 Internal Server Error")) as failing,
         serving(html) as captive,
         serving(hang) as hanging,
     ):
-        outlet = Alertmanager(urls=(hanging, refusing, failing, captive, alertmanager.url))
-        receipts = await publish(outlet, ports, alert(since=now()), EdgeKind.FIRED)
+        urls = (hanging, refusing, failing, captive, alertmanager.url)
+        parts = Alertmanager(urls=urls, timeout=1.0).parts()
+        outcomes = await asyncio.gather(*(part.publish(batch, ports) for part in parts), return_exceptions=True)
     await alertmanager.notified("firing", sev="0")
-    assert [r.accepted for r in receipts] == [False, False, False, False, True]
-    reasons = [r.explanation.split(":")[0] for r in receipts]
-    assert reasons == ["Timeout", "Refused", "Http500", "NotAlertmanager", ""]
+    reasons = [outcome.reason if isinstance(outcome, Unreachable) else "" for outcome in outcomes]
+    assert reasons == ["Timeout", "Http400", "Http500", "NotAlertmanager", ""]

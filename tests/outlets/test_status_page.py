@@ -171,3 +171,12 @@ async def test_a_document_is_rendered_when_it_is_asked_for() -> None:
     outside.clock.pass_(3)
     assert (first, json.loads(outside.status.get("/healthz").body)["age_seconds"]) == (0.0, 3.0)
     assert outside.clock.wall > START
+
+
+async def test_pages_are_hung_up_once_and_show_the_newest_level_when_they_are_asked_for() -> None:
+    outside, outlet = Outside(), StatusPage()
+    await outlet.publish(Batch(safe()), outside.ports())
+    before = dict(outside.status.pages)
+    await outlet.publish(Batch(unsafe()), outside.ports())
+    assert all(outside.status.pages[path] is page for path, page in before.items())
+    assert json.loads(before["/healthz"]({}).body)["status"] == "unsafe"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from watchdog.core.assessment import Globals, RuleSet
 from watchdog.core.facts import KillSwitch, Market, Mode, Safety, Unknown, Watchdog, Workload
+from watchdog.core.ruleset import Globals, RuleSet
 from watchdog.rules.load import load
 
 GLOBALS: Globals = {

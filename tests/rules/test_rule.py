@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.rules.known import FORBIDDEN, GLOBALS, rules_of, workload
 from watchdog.core.alert import Cause, Description
-from watchdog.core.assessment import Judgement
 from watchdog.core.facts import Fact, Unknown
+from watchdog.core.ruleset import Judgement
 from watchdog.rules.rule import Rule
 
 RISING = """

@@ -10,8 +10,8 @@ from typing import get_args, get_type_hints
 import pytest
 
 from watchdog.core.alert import Cause, Policy
-from watchdog.core.assessment import RuleSet
 from watchdog.core.facts import KINDS, Unknown
+from watchdog.core.ruleset import RuleSet
 from watchdog.core.severity import Sev
 from watchdog.rules.cases import Case, cases
 from watchdog.rules.load import load, read

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.rules.known import ABOVE_ZERO
 from watchdog.core.alert import Cause
-from watchdog.core.assessment import Assessment, RuleSet, assess
+from watchdog.core.assessment import Assessment, assess
 from watchdog.core.posture import Posture
+from watchdog.core.ruleset import RuleSet
 from watchdog.rules.load import RulesError
 from watchdog.rules.testing import START, Report, run_tests
 
@@ -152,3 +155,53 @@ def test_a_malformed_head_is_one_clear_sentence(tmp_path: Path, old: str, new: s
     with pytest.raises(RulesError) as refused:
         run(tmp_path, "{at: 0s}", head=HEAD.replace(old, new))
     assert any(said in problem for problem in refused.value.problems), refused.value.problems
+
+
+NEW_KIND = """
+import dataclasses, sys, typing
+from watchdog.core import facts
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Heartbeat(facts.Fact):
+    KIND: typing.ClassVar[str] = "heartbeat"
+    IDENTITY: typing.ClassVar[tuple[str, ...]] = ("service",)
+    service: str
+    age_seconds: float | facts.Unknown
+
+facts.OBSERVED += (Heartbeat,)
+facts.KINDS["heartbeat"] = Heartbeat
+from watchdog.rules.testing import run_tests
+report = run_tests(sys.argv[1:])
+print(report.tests, *report.failures)
+"""
+NEW_KINDS_RULE = """
+groups:
+  - name: new
+    rules:
+      - alert: HeartbeatLost
+        each: heartbeat
+        expr: heartbeat.age_seconds > 10.0
+        severity: 2
+        unknown: {severity: 3, for: 15s}
+        annotations: {summary: s, description: d}
+"""
+NEW_KINDS_TEST = """
+rule_files: [rules.yaml]
+facts:
+  beat: {heartbeat: {service: s, age_seconds: 1.0}}
+tests:
+  - name: t
+    timeline:
+      - {at: 0s, see: {beat: {}}, alerts: []}
+      - {at: 5s, see: {beat: {age_seconds: 11.0}}, alerts: [{alertname: HeartbeatLost, sev: 2, cause: breach}]}
+      - {at: 6s, sight: {heartbeat: Timeout}, alerts: [{alertname: HeartbeatLost, sev: 2, state: firing}]}
+"""
+
+
+def test_a_new_kind_of_fact_is_a_class_and_its_name_in_observed_and_nothing_else(tmp_path: Path) -> None:
+    """As the README says. In a process of its own, where the kind can be added before anybody reads the list."""
+    (tmp_path / "rules.yaml").write_text(NEW_KINDS_RULE)
+    (tmp_path / "test.yaml").write_text(NEW_KINDS_TEST)
+    command = [sys.executable, "-c", NEW_KIND, str(tmp_path / "test.yaml")]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.stdout, told.stderr) == ("1\n", "")

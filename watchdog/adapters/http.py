@@ -8,6 +8,7 @@ from types import TracebackType
 
 import aiohttp
 
+from watchdog.adapters.aio import FAULTS, unreachable, whole
 from watchdog.ports import Answer, Unreachable
 
 KEPT_SECONDS = 75.0
@@ -57,39 +58,9 @@ class AioHttp:
                 asyncio.timeout(timeout),
                 self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as response,
             ):
-                content = await _bounded(response, limit)
+                content = await whole(response, limit)
                 return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, content)
         except TimeoutError:
             raise Unreachable("Timeout", f"no whole answer within {timeout:g} s") from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _unreachable(error) from None
-
-
-async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            response.close()
-            raise Unreachable("BodyTooLarge", f"the body is larger than {limit} bytes")
-    return bytes(body)
-
-
-_REASONS: tuple[tuple[type[Exception], str], ...] = (
-    (aiohttp.InvalidURL, "InvalidUrl"),
-    (aiohttp.NonHttpUrlClientError, "InvalidUrl"),
-    (aiohttp.ClientConnectorDNSError, "DnsFailure"),
-    (aiohttp.ClientSSLError, "TlsFailure"),
-    (aiohttp.ClientConnectorError, "ConnectFailed"),
-    (aiohttp.ServerDisconnectedError, "Disconnected"),
-    (aiohttp.ClientPayloadError, "HalfAnswer"),
-    (aiohttp.ClientResponseError, "NotHttp"),
-    (OSError, "Disconnected"),
-)
-
-
-def _unreachable(error: Exception) -> Unreachable:
-    if isinstance(getattr(error, "os_error", None), ConnectionRefusedError):
-        return Unreachable("ConnectionRefused", "nobody listens there")
-    reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), type(error).__name__)
-    return Unreachable(reason, " ".join(str(error).split())[:200])
+        except FAULTS as error:
+            raise unreachable(error) from None

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 from yarl import URL
 
+from watchdog.adapters.aio import FAULTS, sentence, unreachable, whole
 from watchdog.adapters.kubernetes_login import Login, Server, loader
-from watchdog.ports import KubernetesError, Unreachable
+from watchdog.adapters.kubernetes_wire import SHOWN, LineBuffer, refused
+from watchdog.ports import Unreachable
 
 BODY_LIMIT = 16 << 20
 """Bytes of a whole answer: no object of a real API server is larger than 3 MiB; a page of 500 seldom is 16."""
@@ -21,7 +21,6 @@ LINE_LIMIT = 32 << 20
 BUFFER = 1 << 21
 """aiohttp's default breaks on a ConfigMap of 900 kB (kube-wire/README.md, point 25)."""
 CONNECT_TIMEOUT = 10.0
-SHOWN = 200
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "agenttrader-watchdog"}
 
 
@@ -38,11 +37,11 @@ class KubernetesApi:
     async def read(self, path: str, query: Mapping[str, str], timeout: float) -> bytes:
         try:
             async with asyncio.timeout(timeout), self._get(path, query, aiohttp.ClientTimeout(total=None)) as response:
-                return await _body(response, BODY_LIMIT)
+                return await whole(response, BODY_LIMIT)
         except TimeoutError:
             raise Unreachable("Timeout", f"no whole answer within {timeout:g} s") from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _unreachable(error) from None
+        except FAULTS as error:
+            raise unreachable(error) from None
 
     @asynccontextmanager
     async def watch(
@@ -54,8 +53,8 @@ class KubernetesApi:
                 response = await opened.enter_async_context(self._get(path, query, timeout))
             except aiohttp.SocketTimeoutError:
                 raise _silent(silence) from None
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise _unreachable(error) from None
+            except FAULTS as error:
+                raise unreachable(error) from None
             yield _lines(response, silence)
 
     @asynccontextmanager
@@ -127,26 +126,16 @@ class KubernetesClients:
 
 
 async def _lines(response: aiohttp.ClientResponse, silence: float) -> AsyncGenerator[bytes, None]:
-    """Whole lines. The usual chunk is one line, and it is handed on as it came."""
-    content, parts, held = response.content, list[bytes](), 0
+    buffer = LineBuffer(LINE_LIMIT)
     try:
-        while chunk := await content.readany():
-            begin = 0
-            while (end := chunk.find(b"\n", begin) + 1) > 0:
-                line = chunk[begin:end]
-                yield b"".join([*parts, line]) if parts else line
-                parts, held, begin = [], 0, end
-            if begin < len(chunk):
-                parts.append(chunk[begin:])
-                held += len(parts[-1])
-                if held > LINE_LIMIT:
-                    raise Unreachable("LineTooLong", f"a line is longer than {LINE_LIMIT} bytes")
+        while chunk := await response.content.readany():
+            for line in buffer.lines(chunk):
+                yield line
     except aiohttp.SocketTimeoutError:
         raise _silent(silence) from None
     except (aiohttp.ClientError, OSError) as error:
-        raise Unreachable("HalfLine", "the stream broke inside a line") if parts else _unreachable(error) from None
-    if parts:
-        raise Unreachable("HalfLine", "the stream ended inside a line")
+        raise buffer.broken(sentence(error)) from None
+    buffer.ended()
 
 
 def _silent(seconds: float) -> Unreachable:
@@ -157,48 +146,6 @@ async def _refuse_all_but_json(response: aiohttp.ClientResponse) -> None:
     if 300 <= response.status < 400:
         raise Unreachable("Redirected", f"to {response.headers.get('Location', 'nowhere')[:SHOWN]}")
     if response.status != 200:
-        raise _refused(response.status, await _body(response, 1 << 20))
+        raise refused(response.status, await whole(response, 1 << 20))
     if response.content_type != "application/json":
         raise Unreachable("NotJson", f"expected JSON, found {response.content_type or 'nothing'}")
-
-
-async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    chunks, size = list[bytes](), 0
-    async for chunk in response.content.iter_any():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            raise Unreachable("BodyTooLarge", f"the body is larger than {limit} bytes")
-    return b"".join(chunks)
-
-
-def _refused(status: int, body: bytes) -> KubernetesError:
-    """The API server says why in a Status; a 404 in plain text, or a proxy's HTML, comes from somebody else."""
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        said = None
-    if isinstance(said, dict) and said.get("kind") == "Status":
-        return KubernetesError(status, str(said.get("reason") or "Refused"), str(said.get("message") or "")[:SHOWN])
-    return KubernetesError(status, "NotAStatus", " ".join(body[:SHOWN].decode(errors="replace").split()))
-
-
-_REASONS: tuple[tuple[type[Exception], str], ...] = (
-    (aiohttp.InvalidURL, "InvalidUrl"),
-    (aiohttp.ClientConnectorDNSError, "DnsFailure"),
-    (aiohttp.ClientSSLError, "TlsFailure"),
-    (aiohttp.ClientProxyConnectionError, "ProxyFailure"),
-    (aiohttp.ClientConnectorError, "ConnectFailed"),
-    (aiohttp.ServerTimeoutError, "Timeout"),
-    (aiohttp.ServerDisconnectedError, "Disconnected"),
-    (aiohttp.ClientPayloadError, "Disconnected"),
-    (aiohttp.ClientResponseError, "NotHttp"),
-    (OSError, "Disconnected"),
-)
-
-
-def _unreachable(error: Exception) -> Unreachable:
-    if getattr(error, "errno", None) == errno.ECONNREFUSED:
-        return Unreachable("ConnectionRefused", "nobody listens there")
-    reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), type(error).__name__)
-    return Unreachable(reason, " ".join(str(error).split())[:SHOWN])

@@ -1,35 +1,94 @@
 """Structured logs on stdout: one JSON object a line in Google Cloud Logging's keys; for a person, lines on stderr.
 
 What libraries say through ``logging`` (aiohttp's of a page that raised, asyncio's of a task) goes the same way, so that
-stdout is JSON and nothing else.
+stdout is JSON and nothing else. Nothing waits for who reads, and nothing sensitive is in a line.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
-import sys
+import os
+import queue
+import threading
 from typing import Any
 
 import structlog
 
+from watchdog.core.redaction import redacted
 from watchdog.core.severity import Sev
 
 LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARNING", "error": "ERROR", "critical": "CRITICAL"}
+STDOUT, STDERR = 1, 2
+
+KEPT = 10_000
+"""Lines that wait for a reader at most; those beyond are dropped, and counted."""
+LAST_WAIT = 1.0
+"""Seconds for which the end of the process waits for a reader."""
+
+
+class Lines:
+    """A text stream that never makes its writer wait and never raises: a log must not stop the pager.
+
+    A pipe that nobody reads would block a plain ``print`` for ever, and with it the event loop; here it blocks a thread
+    of its own. How many lines were dropped is the next line that gets through.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._waiting = descriptor, queue.Queue[str](KEPT)
+        self._dropped, self._written = 0, threading.Event()
+        threading.Thread(target=self._pass_on, name="logs", daemon=True).start()
+
+    def write(self, line: str) -> None:
+        self._written.clear()
+        try:
+            self._waiting.put_nowait(line)
+        except queue.Full:
+            self._dropped += 1
+
+    def flush(self) -> None:
+        """The thread does."""
+
+    def close(self) -> None:
+        """Waits a moment for a reader of what was said last."""
+        if not self._waiting.empty():
+            self._written.wait(LAST_WAIT)
+
+    def _pass_on(self) -> None:
+        while True:
+            self._write_out(self._waiting.get())
+            if self._waiting.empty():
+                self._written.set()
+            if self._dropped and not self._waiting.full():
+                dropped, self._dropped = self._dropped, 0
+                structlog.get_logger().error("log lines dropped: nobody read them in time", dropped=dropped)
+
+    def _write_out(self, line: str) -> None:
+        left = line.encode("utf-8", "replace")
+        try:
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+        except OSError:  # nobody reads any more
+            pass
 
 
 def configure(*, human: bool, quiet: bool = False) -> None:
     """``quiet`` leaves the daemon's own failures only (a terminal on which pages are read)."""
-    level, stream = logging.CRITICAL if quiet else logging.INFO, sys.stderr if human else sys.stdout
+    level, stream = logging.CRITICAL if quiet else logging.INFO, Lines(STDERR if human else STDOUT)
+    atexit.register(stream.close)
     processors: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp" if human else "time"),
-        *([] if human else [structlog.processors.format_exc_info, _cloud_logging]),
+        structlog.processors.format_exc_info,
+        *([] if human else [_cloud_logging]),
+        _redact,
     ]
-    renderer: Any = structlog.dev.ConsoleRenderer(colors=False) if human else structlog.processors.JSONRenderer()
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = plain if human else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(stream),  # type: ignore[arg-type] # it writes and flushes
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=processors))
@@ -45,3 +104,8 @@ def _cloud_logging(logger: object, method: str, event: structlog.typing.EventDic
     if incident:
         named["logging.googleapis.com/operation"] = {"id": incident, "producer": "watchdog"}
     return {**named, **event}
+
+
+def _redact(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """domain.md §9. What structlog keeps for itself (``_record``, ``exc_info``) stays as it is."""
+    return {key: value if key.startswith("_") else redacted(value, key) for key, value in event.items()}

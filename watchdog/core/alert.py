@@ -130,17 +130,17 @@ class Sign:
 def begin(identity: Identity, group: str, policy: Policy, sign: Sign, description: Description) -> Alert:
     """A pending alert; ``step`` fires it (at once, where the policy has no ``for``)."""
     return Alert(
-        identity,
-        group,
-        State.PENDING,
-        policy.severity,
-        sign.seen,
-        sign.since,
-        None,
-        None,
-        (None,) * len(policy.rises),
-        description,
-        description,
+        identity=identity,
+        group=group,
+        state=State.PENDING,
+        sev=policy.severity,
+        seen=sign.seen,
+        active_since=sign.since,
+        fired_at=None,
+        cleared_at=None,
+        rising_since=(None,) * len(policy.rises),
+        description=description,
+        onset=description,
     )
 
 
@@ -165,7 +165,7 @@ def _cleared(alert: Alert, policy: Policy, at: Instant) -> Alert | None:
 
 
 def _present(alert: Alert, sign: Sign, policy: Policy, at: Instant) -> Alert:
-    rising = _rising(alert.rising_since, sign, at)
+    rising = _rising(alert.rising_since, sign)
     sev = _worth(rising, policy, at)
     if alert.state is not State.PENDING:
         return replace(
@@ -177,7 +177,7 @@ def _present(alert: Alert, sign: Sign, policy: Policy, at: Instant) -> Alert:
     return replace(pending, state=State.FIRING, fired_at=at)
 
 
-def _rising(before: tuple[Instant | None, ...], sign: Sign, at: Instant) -> tuple[Instant | None, ...]:
+def _rising(before: tuple[Instant | None, ...], sign: Sign) -> tuple[Instant | None, ...]:
     return tuple((since or sign.since) if holds else None for since, holds in zip(before, sign.rises, strict=True))
 
 
@@ -197,8 +197,7 @@ def next_due(alert: Alert, policy: Policy) -> float | None:
     if alert.seen is Seen.UNSEEN:
         return None
     if alert.seen is Seen.ABSENT:
-        kept = alert.state is State.FIRING and alert.cleared_at
-        return alert.cleared_at.mono + policy.keep_firing_for if kept and alert.cleared_at else None
+        return None if alert.latched or alert.cleared_at is None else alert.cleared_at.mono + policy.keep_firing_for
     due = [
         since.mono + rise.for_seconds
         for rise, since in zip(policy.rises, alert.rising_since, strict=True)

@@ -7,18 +7,16 @@ ourselves (``Watchdog.disagreements``), and the new judgement counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
+from watchdog.core.agenda import Agenda
 from watchdog.core.alert import (
     Alert,
     Cause,
-    Description,
     Edge,
     EdgeKind,
     Identity,
-    Policy,
     Seen,
     Sign,
     begin,
@@ -26,71 +24,19 @@ from watchdog.core.alert import (
     next_due,
     step,
 )
-from watchdog.core.facts import GLOBALS, Fact, Market, Subject, Unknown, Watchdog
+from watchdog.core.facts import Market, Subject, Unknown, Watchdog
 from watchdog.core.incident import Incident, after, opened
 from watchdog.core.instant import Instant
 from watchdog.core.posture import Change, Known, Posture
+from watchdog.core.ruleset import Globals, Judgement, Rule, RuleSet, may_begin
+from watchdog.core.severity import Sev
 from watchdog.core.table import BUCKETS, Table
 
 FULL_PASS_SECONDS = 60.0
+AUDIT_SECONDS = 2.0
+"""How often at least a turn is due, for its share of the full pass: also the sign that the loop turns."""
 BOUND = 20_000
-"""Alert identities that are kept at most; those beyond it are counted, and the count is a finding."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """One rule's word on one subject: True is a breach, False is clear. ``rises`` are the conditions of its policy's
-    rises."""
-
-    verdict: bool | Unknown
-    rises: tuple[bool, ...] = ()
-
-
-Globals = Mapping[str, Fact | Unknown]
-
-
-class Rule(Protocol):
-    """What ``assess`` needs of a rule; ``rules.rule`` implements it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def group(self) -> str: ...
-    @property
-    def each(self) -> str: ...
-    @property
-    def reads(self) -> frozenset[str]:
-        """The globals that it reads, the market included if it begins in market hours only."""
-        ...
-
-    @property
-    def breach(self) -> Policy: ...
-    @property
-    def unverifiable(self) -> Policy: ...
-    @property
-    def market_hours(self) -> bool:
-        """It begins only while the market is open (unknown is open)."""
-        ...
-
-    def judge(self, fact: Fact, globals_: Globals) -> Judgement:
-        """May raise: that is Unknown for this rule alone."""
-        ...
-
-    def describe(self, fact: Fact, globals_: Globals, cause: Cause, why: Unknown | None) -> Description: ...
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSet:
-    rules: tuple[Rule, ...]
-    by_kind: Mapping[str, tuple[Rule, ...]]
-    by_name: Mapping[str, Rule]
-
-    @classmethod
-    def of(cls, rules: Sequence[Rule]) -> RuleSet:
-        by_kind: dict[str, tuple[Rule, ...]] = {}
-        for rule in rules:
-            by_kind[rule.each] = (*by_kind.get(rule.each, ()), rule)
-        return cls(tuple(rules), by_kind, {rule.name: rule for rule in rules})
+"""Alerts that are kept at most, but for Sev-0; those beyond it are counted, and the count is a finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +47,7 @@ class Assessment:
     judgements: Table[Subject, tuple[Judgement, ...]] = field(default_factory=Table)  # in the order of the kind's rules
     alerts: Table[Identity, Alert] = field(default_factory=Table)
     incidents: Mapping[str, Incident] = field(default_factory=dict)  # the newest of each group
-    timers: Mapping[Identity, float] = field(
-        default_factory=dict
-    )  # when time alone changes an alert (monotonic seconds)
+    agenda: Agenda[Identity] = field(default_factory=Agenda)  # when time alone changes an alert
     edges: tuple[Edge, ...] = ()  # of this turn
     audited: float = 0.0  # how far the rolling full pass has come, in monotonic seconds
 
@@ -117,9 +61,8 @@ class Assessment:
 
     def next_deadline(self) -> float:
         """The monotonic second at which the next turn is due although nothing new was seen."""
-        stale = self.posture.next_stale()
-        audit = self.audited + FULL_PASS_SECONDS / BUCKETS * 8
-        return min([audit, *self.timers.values(), *([] if stale is None else [stale + 0.001])])
+        audit, stale, timer = self.audited + AUDIT_SECONDS, self.posture.next_stale(), self.agenda.next_due()
+        return min(due for due in (audit, timer, None if stale is None else stale + 0.001) if due is not None)
 
 
 def assess(previous: Assessment, posture: Posture, rules: RuleSet) -> Assessment:
@@ -127,6 +70,7 @@ def assess(previous: Assessment, posture: Posture, rules: RuleSet) -> Assessment
     turn = _Turn(previous, posture, rules)
     turn.judge_changes(posture.changes)
     turn.judge_changed_globals()
+    turn.judge_what_is_seen_again()
     turn.run_timers()
     turn.run_full_pass()
     return turn.result()
@@ -137,11 +81,12 @@ class _Turn:
 
     def __init__(self, previous: Assessment, posture: Posture, rules: RuleSet) -> None:
         self.previous, self.posture, self.rules, self.at = previous, posture, rules, posture.at
-        self.globals: Globals = {name: posture.globally(name) for name in GLOBALS}
+        self.globals: Globals = posture.globals()
         self.market_since = _market_since(posture)
         self.judgements: dict[Subject, tuple[Judgement, ...] | None] = {}
         self.alerts: dict[Identity, Alert | None] = {}
-        self.timers = dict(previous.timers)
+        self.agenda = previous.agenda
+        self.kept = len(previous.alerts)
         self.edges: list[Edge] = []
         self.audited = previous.audited
         self.watchdog = _watchdog(posture)
@@ -158,19 +103,34 @@ class _Turn:
                     self._judge(known, since=known.since, unseen=False)
 
     def judge_changed_globals(self) -> None:
-        changed = {name for name, fact in self.globals.items() if fact != self.previous.posture.globally(name)}
+        before = self.previous.posture.globals()
+        changed = {name for name, fact in self.globals.items() if fact != before[name]}
         kinds = {rule.each for rule in self.rules.rules if changed & rule.reads}
         for known in [k for k in self.posture.facts.values() if k.fact.KIND in kinds] if kinds else ():
-            self._judge(known, since=self.at, unseen=self._unseen(known))
+            self._judge_anew(known)
+
+    def judge_what_is_seen_again(self) -> None:
+        """An alert that could not be seen goes on from here; an unchanged fact would start no judgement."""
+        if not self.posture.regained:
+            return
+        unseen = (i.subject for i, alert in self.previous.alerts.items() if alert.seen is Seen.UNSEEN)
+        for subject in dict.fromkeys(unseen):
+            known = self.posture.facts.get(subject)
+            if known is not None and known.scope in self.posture.regained:
+                self._judge_anew(known)
 
     def run_timers(self) -> None:
-        due = [identity for identity, mono in self.timers.items() if mono <= self.at.mono]
+        due, self.agenda = self.agenda.taken(self.at.mono)
         for subject in dict.fromkeys(identity.subject for identity in due):
             known = self.posture.facts.get(subject)
             if known is None:
                 self._gone(subject)
             else:
-                self._judge(known, since=self.at, unseen=self._unseen(known))
+                self._judge_anew(known)
+
+    def _judge_anew(self, known: Known) -> None:
+        """What did not change: whatever begins with this judgement begins now."""
+        self._judge(known, since=self.at, unseen=self.posture.unseen(known) is not None)
 
     def run_full_pass(self) -> None:
         """The share of the full pass that is due: every subject is judged again within FULL_PASS_SECONDS."""
@@ -189,10 +149,7 @@ class _Turn:
             return
         where = f"the full pass judged {subject} otherwise than the turns had"
         self.watchdog = replace(self.watchdog, disagreements=self.watchdog.disagreements + 1, explanation=where)
-        self._judge(known, since=self.at, unseen=self._unseen(known))
-
-    def _unseen(self, known: Known) -> bool:
-        return self.posture.unseen(known) is not None
+        self._judge_anew(known)
 
     # judging
 
@@ -226,16 +183,16 @@ class _Turn:
         self._step(rule, unverifiable, known, Sign(seen, since), verdict)
 
     def _step(self, rule: Rule, identity: Identity, known: Known, sign: Sign, verdict: bool | Unknown) -> None:
-        before, policy = self._alert(identity), _policy(rule, identity.cause)
-        if (before is None or not before.open) and not self._may_begin(rule):
-            self._put(rule, identity, before, None)
+        before, policy = self._alert(identity), self.rules.policy(identity)
+        if (before is None or not before.open) and not may_begin(rule, self.globals):
+            self._put(identity, before, None)
         elif sign.seen is Seen.PRESENT:
             why = verdict if isinstance(verdict, Unknown) else None
             said = rule.describe(known.fact, self.globals, identity.cause, why)
             current = replace(before, description=said) if before else begin(identity, rule.group, policy, sign, said)
-            self._put(rule, identity, before, step(current, sign, policy, self.at))
+            self._put(identity, before, step(current, sign, policy, self.at))
         elif before is not None:
-            self._put(rule, identity, before, step(before, sign, policy, self.at))
+            self._put(identity, before, step(before, sign, policy, self.at))
 
     def _gone(self, subject: Subject) -> None:
         """The subject exists no more: nothing of it runs, and its breach is over."""
@@ -244,39 +201,31 @@ class _Turn:
             for cause in Cause:
                 identity = Identity(rule.name, subject, cause)
                 if (alert := self._alert(identity)) is not None:
-                    self._put(
-                        rule, identity, alert, step(alert, Sign(Seen.ABSENT, self.at), _policy(rule, cause), self.at)
-                    )
-
-    def _may_begin(self, rule: Rule) -> bool:
-        market = self.globals[Market.KIND]
-        return not (rule.market_hours and isinstance(market, Market) and not market.open)
+                    over = step(alert, Sign(Seen.ABSENT, self.at), self.rules.policy(identity), self.at)
+                    self._put(identity, alert, over)
 
     # keeping
 
     def _alert(self, identity: Identity) -> Alert | None:
         return self.alerts[identity] if identity in self.alerts else self.previous.alerts.get(identity)
 
-    def _put(self, rule: Rule, identity: Identity, before: Alert | None, now: Alert | None) -> None:
+    def _put(self, identity: Identity, before: Alert | None, now: Alert | None) -> None:
         if before is None and now is None:
             return
-        if before is None and now is not None and now.sev and self._full():
+        if before is None and now is not None and now.sev is not Sev.SEV0 and self.kept >= BOUND:
             beyond = self.watchdog.alerts_beyond_bound + 1
             self.watchdog = replace(self.watchdog, alerts_beyond_bound=beyond, explanation=f"{identity} was not kept")
             return
         if (happened := edge(before, now, self.at)) is not None:
             self.edges.append(happened)
+        self.kept += (now is not None) - (before is not None)
         self.alerts[identity] = now
-        self._set_timer(identity, None if now is None else _timer(now, _policy(rule, identity.cause), self.at))
+        self.agenda = self.agenda.with_(identity, None if now is None else self._due(now))
 
-    def _full(self) -> bool:
-        return len(self.previous.alerts) + len(self.alerts) >= BOUND
-
-    def _set_timer(self, identity: Identity, mono: float | None) -> None:
-        if mono is None:
-            self.timers.pop(identity, None)
-        else:
-            self.timers[identity] = mono
+    def _due(self, alert: Alert) -> float | None:
+        """When to judge this alert again: in the future, so that a turn ends."""
+        due = next_due(alert, self.rules.policy(alert.identity))
+        return None if due is None else max(due, self.at.mono + 0.001)
 
     def result(self) -> Assessment:
         posture = self.posture.noting(self.watchdog)
@@ -291,7 +240,7 @@ class _Turn:
             self.previous.judgements.with_(self.judgements),
             self.previous.alerts.with_(self.alerts),
             incidents,
-            self.timers,
+            self.agenda,
             edges,
             self.audited,
         )
@@ -321,21 +270,8 @@ def _seen_unverifiable(verdict: bool | Unknown, unseen: bool) -> Seen:
     return Seen.PRESENT if isinstance(verdict, Unknown) else Seen.ABSENT
 
 
-def _policy(rule: Rule, cause: Cause) -> Policy:
-    return rule.breach if cause is Cause.BREACH else rule.unverifiable
-
-
 def _verdicts(judgements: Iterable[Judgement]) -> tuple[bool | None, ...]:
     return tuple(j.verdict if isinstance(j.verdict, bool) else None for j in judgements)
-
-
-def _timer(alert: Alert, policy: Policy, at: Instant) -> float | None:
-    """When to judge this alert again. What is pending and unseen is looked up again every second: its fact may come
-    back into sight unchanged, which is no change that would start a judgement."""
-    if alert.seen is Seen.UNSEEN:
-        return at.mono + 1.0 if not alert.open or any(alert.rising_since) else None
-    due = next_due(alert, policy)
-    return None if due is None else max(due, at.mono + 0.001)
 
 
 def _market_since(posture: Posture) -> Instant:

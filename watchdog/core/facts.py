@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,9 @@ class Subject(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Fact:
+class Fact:
+    """Something that is known of one subject."""
+
     KIND: ClassVar[str]
     IDENTITY: ClassVar[tuple[str, ...]]
 
@@ -44,11 +46,8 @@ class _Fact:
         return Subject(self.KIND, tuple((name, str(getattr(self, name))) for name in self.IDENTITY))
 
 
-Fact: TypeAlias = _Fact
-
-
 @dataclass(frozen=True, slots=True)
-class KillSwitch(_Fact):
+class KillSwitch(Fact):
     """One carrier of the kill switch. A carrier that is absent and not required has no fact. domain.md §3."""
 
     KIND: ClassVar[str] = "kill_switch"
@@ -63,7 +62,7 @@ class KillSwitch(_Fact):
 
 
 @dataclass(frozen=True, slots=True)
-class Mode(_Fact):
+class Mode(Fact):
     """One watched variable (AGENT_MODE, TRADING_MODE, ...) of one container: declared and running. domain.md §4."""
 
     KIND: ClassVar[str] = "mode"
@@ -84,7 +83,7 @@ class Mode(_Fact):
 
 
 @dataclass(frozen=True, slots=True)
-class Workload(_Fact):
+class Workload(Fact):
     """One workload, or a Pod that no workload accounts for. domain.md §5."""
 
     KIND: ClassVar[str] = "workload"
@@ -101,7 +100,7 @@ class Workload(_Fact):
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint(_Fact):
+class Endpoint(Fact):
     """The freshness of one service that answers /healthz: the worst of what it says and what our clock says.
     domain.md §6."""
 
@@ -121,7 +120,7 @@ class Endpoint(_Fact):
 
 
 @dataclass(frozen=True, slots=True)
-class Market(_Fact):
+class Market(Fact):
     """Whether the exchange is in session. Unknown means open, the stricter case. domain.md §6."""
 
     KIND: ClassVar[str] = "market"
@@ -133,7 +132,7 @@ class Market(_Fact):
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver(_Fact):
+class Receiver(Fact):
     """One place that pages go to: did it take the last one?"""
 
     KIND: ClassVar[str] = "receiver"
@@ -145,7 +144,7 @@ class Receiver(_Fact):
 
 
 @dataclass(frozen=True, slots=True)
-class Source(_Fact):
+class Source(Fact):
     """Whether a source sees. Derived: one finding an outage, not one for each subject."""
 
     KIND: ClassVar[str] = "source"
@@ -158,7 +157,7 @@ class Source(_Fact):
 
 
 @dataclass(frozen=True, slots=True)
-class Safety(_Fact):
+class Safety(Fact):
     """The two safety facts over the whole platform: the base of the fail-closed ladder. Derived. domain.md §2."""
 
     KIND: ClassVar[str] = "safety"
@@ -172,14 +171,14 @@ class Safety(_Fact):
 
 
 @dataclass(frozen=True, slots=True)
-class Watchdog(_Fact):
+class Watchdog(Fact):
     """What the daemon knows against itself. Derived."""
 
     KIND: ClassVar[str] = "watchdog"
     IDENTITY: ClassVar[tuple[str, ...]] = ()
 
     disagreements: int  # subjects that the full pass judged otherwise than the turns had, since the start
-    alerts_beyond_bound: int  # alerts that could not be kept, since the start
+    alerts_beyond_bound: int  # how often an alert could not be kept, since the start
     explanation: str
 
 

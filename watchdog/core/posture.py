@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from watchdog.core.facts import Fact, Source, Subject, Unknown
+from watchdog.core.facts import GLOBALS, Fact, Source, Subject, Unknown
 from watchdog.core.instant import Instant
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
 from watchdog.core.safety import Tallies, counted, safety
@@ -79,6 +79,7 @@ class Posture:
     facts: Table[Subject, Known] = field(default_factory=Table)
     tallies: Tallies = field(default_factory=dict)  # of what bears on safety
     changes: tuple[Change, ...] = ()  # since the last turn, derived facts included
+    regained: frozenset[Scope] = frozenset()  # scopes that were unknown at the last turn and hold again
 
     @classmethod
     def initial(cls, at: Instant, coverage: Mapping[Scope, Coverage]) -> Posture:
@@ -92,14 +93,17 @@ class Posture:
             sights[observation.scope] = _looked(sights[observation.scope], observation)
             if isinstance(observation.facts, Facts):
                 self._take(observation.scope, observation.facts, observation.at, states)
-        seen = self._with(replace(self, at=at, sights=sights, changes=()), states)
+        regained = frozenset(
+            s for s, sight in sights.items() if self.sights[s].unknown(self.at) and not sight.unknown(at)
+        )
+        seen = self._with(replace(self, at=at, sights=sights, changes=(), regained=regained), states)
         return self._with(seen, {k.fact.subject: [k] for k in _derived(seen) if _is_new(self.facts, k)})
 
     def _take(self, scope: Scope, facts: Facts, at: Instant, states: dict[Subject, list[Known | None]]) -> None:
         for fact in facts.seen:
             subject = fact.subject
             before = states[subject][-1] if subject in states else self.facts.get(subject)
-            governing = self._governing(before, scope)
+            governing = self._governing(before, scope, fact.KIND)
             if before is None or before.fact != fact:
                 states.setdefault(subject, []).append(Known(fact, at, governing))
             elif before.scope != governing:
@@ -108,10 +112,12 @@ class Posture:
             if (states[subject][-1] if subject in states else self.facts.get(subject)) is not None:
                 states.setdefault(subject, []).append(None)
 
-    def _governing(self, before: Known | None, scope: Scope) -> Scope:
+    def _governing(self, before: Known | None, scope: Scope, kind: str) -> Scope:
+        """Of the scopes that promise this kind, the freshest; one that merely mentions it proves nothing of it."""
         if before is None or before.scope is None:
             return scope
-        return min((before.scope, scope), key=lambda s: self.sights[s].coverage.stale_after)
+        promised = {s: self.sights[s].coverage for s in (before.scope, scope)}
+        return min(promised, key=lambda s: (kind not in promised[s].provides, promised[s].stale_after))
 
     @staticmethod
     def _with(posture: Posture, states: Mapping[Subject, list[Known | None]]) -> Posture:
@@ -132,6 +138,10 @@ class Posture:
         if known is None:
             return Unknown("NeverObserved", f"nothing has said anything about {kind} yet")
         return self.unseen(known) or known.fact
+
+    def globals(self) -> Mapping[str, Fact | Unknown]:
+        """Every fact of which there is one, by its kind."""
+        return {kind: self.globally(kind) for kind in GLOBALS}
 
     def known(self, subject: Subject) -> Known | Unknown:
         """What holds of a subject now, or why nothing does."""

@@ -22,7 +22,7 @@ _VALUE = r"(?:\"(?:[^\"\\]|\\.)*+\"?|'[^']*+'?|[^\s,;&}\]\"']++)"
 def _after_name(start: str, separator: str, value: str) -> re.Pattern[str]:
     """A sensitive name, and its value. It looks ahead for the separator first, so that no text takes quadratic time."""
     name = rf"(?<![\w.\-])(?=[\w.\-]*+{separator})[\w.\-]*{_WORD}[\w.\-]*+"
-    return re.compile(rf"({start}{name}{separator}){value}", re.IGNORECASE | re.MULTILINE)
+    return re.compile(rf"({start}{name}{separator})(?!\[redacted\]){value}", re.IGNORECASE | re.MULTILINE)
 
 
 _IN_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (

@@ -83,7 +83,8 @@ def _all(tallies: Tallies, kind: str, scopes: Mapping[str, tuple[Scope, ...]], u
     if any(tally.unsafe and unseen(scope) is None for scope, tally in ours):
         return False
     carrying = scopes.get(kind, ())
-    out = [why for scope in carrying if (why := unseen(scope)) is not None]
+    looked_at = dict.fromkeys([*carrying, *(scope for scope, _ in ours)])
+    out = [why for scope in looked_at if (why := unseen(scope)) is not None]
     unknown = out + [why for _, tally in ours for why in tally.unknown.values()]
     if unknown:
         return unknown[0]

@@ -8,11 +8,12 @@ process, whatever PYTHONHASHSEED.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, overload
 from zlib import crc32
 
 K = TypeVar("K")
 V = TypeVar("V")
+D = TypeVar("D")
 
 BUCKETS = 256
 
@@ -32,6 +33,16 @@ class Table(Mapping[K, V], Generic[K, V]):
 
     def __getitem__(self, key: K) -> V:
         return self._buckets[_bucket(key)][key]
+
+    @overload
+    def get(self, key: K, default: None = None) -> V | None: ...
+
+    @overload
+    def get(self, key: K, default: D) -> V | D: ...
+
+    def get(self, key: K, default: D | None = None) -> V | D | None:
+        """As ``Mapping.get``, without its exception: most look-ups of an alert find none."""
+        return self._buckets[_bucket(key)].get(key, default)
 
     def __iter__(self) -> Iterator[K]:
         for bucket in self._buckets:

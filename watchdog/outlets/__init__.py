@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from watchdog.core.alert import Edge
 from watchdog.core.assessment import Assessment
+from watchdog.core.instant import Instant
 from watchdog.ports import Ports
 
 
@@ -27,6 +28,18 @@ class Batch:
     edges: tuple[Edge, ...] = ()
 
 
+@dataclass(slots=True)
+class Newest:
+    """The newest level, behind pages that are hung up once and rendered when somebody asks."""
+
+    level: Assessment | None = None
+
+    def take(self, level: Assessment) -> bool:
+        """Whether it is the first."""
+        first, self.level = self.level is None, level
+        return first
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What came of publishing to one receiver; it comes back into the loop as an observation
@@ -35,6 +48,7 @@ class Receipt:
     receiver: str
     accepted: bool
     explanation: str = ""
+    at: Instant | None = None  # when it was accepted
 
 
 class Outlet(ABC):
@@ -47,6 +61,11 @@ class Outlet(ABC):
     """Seconds after which an unchanged level is published again; ``None`` publishes only what changed."""
     every_turn: bool = False
     """Publish the level after every turn, also without an edge (what shows the posture itself)."""
+
+    def parts(self) -> Sequence[Outlet]:
+        """The outlets that a stanza stands for: several receivers that must not wait for each other are an outlet each,
+        with an outbox of its own. Names are unique."""
+        return (self,)
 
     @abstractmethod
     async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:

@@ -36,7 +36,7 @@ class Console(Outlet):
         told, left = _within_bounds(batch.edges)
         text = "".join(self._page(edge) for edge in told)
         ports.terminal.write(text + (f"{INDENT}and {left} more: see the status page\n" if left else ""))
-        return (Receipt(self.name, True),)
+        return (Receipt(self.name, True, at=ports.clock.now()),)
 
     def _page(self, edge: Edge) -> str:
         head = self._painted(f"{_verb(edge):<8}  {edge.alert.sev}", edge)

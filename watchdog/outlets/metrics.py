@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client import Metric
 from prometheus_client.core import (
@@ -29,9 +30,10 @@ from watchdog.core.facts import Endpoint, Fact, KillSwitch, Market, Mode, Receiv
 from watchdog.core.instant import Instant
 from watchdog.core.notice import bounded
 from watchdog.core.posture import Known, Posture, Sight
+from watchdog.core.redaction import redacted_field
 from watchdog.core.severity import Sev
 from watchdog.core.vitals import BOUNDS, Distribution, Vitals
-from watchdog.outlets import Batch, Outlet, Receipt
+from watchdog.outlets import Batch, Newest, Outlet, Receipt
 from watchdog.ports import Document, Ports
 
 LIMIT = 500
@@ -42,20 +44,23 @@ SHOWN = 80
 class Metrics(Outlet):
     name: str = "metrics"
     every_turn: bool = field(init=False, default=True)
+    _newest: Any = field(init=False, repr=False, compare=False, default_factory=Newest)  # no part of the stanza
 
     async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:
-        """Hangs the level up. It has no receiver, so there is no receipt."""
-        ports.status.show("/metrics", partial(_rendered, _Level(batch.level, ports.vitals)))
+        """Shows the level from now on. It has no receiver, so there is no receipt."""
+        if self._newest.take(batch.level):
+            ports.status.show("/metrics", partial(_rendered, self._newest, ports.vitals))
         return ()
 
 
-def _rendered(level: _Level, headers: Mapping[str, str]) -> Document:
+def _rendered(newest: Newest, vitals: Vitals, headers: Mapping[str, str]) -> Document:
+    assert newest.level is not None
     encode, content_type = choose_encoder(headers.get("accept", ""))
-    return Document(encode(level), content_type)
+    return Document(encode(_Level(newest.level, vitals)), content_type)
 
 
 class _Level(Collector):
-    """One level as metric families; made anew for every turn, read when somebody scrapes."""
+    """One level as metric families, for one scrape."""
 
     def __init__(self, level: Assessment, vitals: Vitals) -> None:
         self.level, self.posture, self.vitals = level, level.posture, vitals
@@ -102,10 +107,12 @@ def _is_bad(fact: Fact) -> bool:
 
 
 def _value(posture: Posture, known: Known, name: str) -> str | float | None:
-    """What holds now; ``None``: it is unknown."""
-    value = getattr(known.fact, name)
+    """What holds now, as it may be shown; ``None``: it is unknown."""
+    value = redacted_field(known.fact, name)
     unknown = isinstance(value, Unknown) or posture.unseen(known) is not None
-    return None if unknown else bounded(value, SHOWN) if isinstance(value, str) else float(value)
+    if unknown or not isinstance(value, str | int | float):
+        return None
+    return bounded(value, SHOWN) if isinstance(value, str) else float(value)
 
 
 def _labels(fact: Fact) -> dict[str, str]:

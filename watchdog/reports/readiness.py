@@ -1,28 +1,21 @@
 """GO or NO-GO, with each reason and each unknown (conventions.md, Command line).
 
-GO means: nothing at Sev-0 or Sev-1, and nothing unknown. What is at Sev-2 or Sev-3 is listed and does not block. A
-rule's ``for`` is not waited for: one look is all that there is.
+GO means: nothing at Sev-0 or Sev-1, and nothing unknown; that the platform is halted and at zero has been seen. What is
+at Sev-2 or Sev-3 is listed and does not block. A rule's ``for`` is not waited for: one look is all that there is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from enum import IntEnum
 
 from watchdog.core.alert import Cause
-from watchdog.core.assessment import Assessment, Judgement, Rule, RuleSet
-from watchdog.core.facts import GLOBALS, Fact, Market, Safety, Source, Unknown, Watchdog
+from watchdog.core.assessment import Assessment
+from watchdog.core.facts import Market, Safety, Source, Unknown, Watchdog
 from watchdog.core.posture import Known
+from watchdog.core.ruleset import Judgement, Rule, RuleSet
 from watchdog.core.severity import Sev
-
-
-class Exit(IntEnum):
-    """Exit codes of every command (conventions.md, Command line)."""
-
-    FINE = 0
-    FINDING = 1
-    UNTOLD = 2
+from watchdog.reports import Exit
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +62,7 @@ def readiness(assessment: Assessment, rules: RuleSet) -> Readiness:
 def _findings(assessment: Assessment, rules: RuleSet) -> Iterator[Finding]:
     for known, rule, judgement in _judgements(assessment, rules):
         if judgement.verdict is True and not isinstance(known.fact, SIGHT) and _in_force(rule, assessment):
-            said = rule.describe(known.fact, _globals(assessment), Cause.BREACH, None).annotations
+            said = rule.describe(known.fact, assessment.posture.globals(), Cause.BREACH, None).annotations
             yield Finding(_worth(rule, judgement), rule.name, str(known.fact.subject), said.get("summary", ""))
 
 
@@ -80,6 +73,18 @@ def _unknowns(assessment: Assessment, rules: RuleSet) -> Iterator[str]:
     for known, rule, judgement in _judgements(assessment, rules):
         if isinstance(judgement.verdict, Unknown) and _in_force(rule, assessment):
             yield f"{rule.name} cannot be judged for {known.fact.subject}: {judgement.verdict}"
+    yield from _untold_safety(assessment)
+
+
+def _untold_safety(assessment: Assessment) -> Iterator[str]:
+    """Asked whatever the rules are: who cannot tell that the platform is halted and at zero cannot say GO, just as the
+    status page cannot say safe (domain.md §1)."""
+    safety = assessment.posture.globally(Safety.KIND)
+    halted, at_zero = (safety.halted, safety.at_zero) if isinstance(safety, Safety) else (safety, safety)
+    if isinstance(halted, Unknown):
+        yield f"whether the platform is halted: {halted}"
+    if isinstance(at_zero, Unknown):
+        yield f"whether execution is at zero: {at_zero}"
 
 
 def _worth(rule: Rule, judgement: Judgement) -> int:
@@ -99,10 +104,6 @@ def _judgements(assessment: Assessment, rules: RuleSet) -> Iterator[tuple[Known,
 def _in_force(rule: Rule, assessment: Assessment) -> bool:
     market = assessment.posture.globally(Market.KIND)
     return not (rule.market_hours and isinstance(market, Market) and not market.open)
-
-
-def _globals(assessment: Assessment) -> dict[str, Fact | Unknown]:
-    return {name: assessment.posture.globally(name) for name in GLOBALS}
 
 
 def text(readiness_: Readiness) -> str:

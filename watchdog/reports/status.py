@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from watchdog.reports.readiness import Exit
+from watchdog.reports import Exit
 
 EXITS = {"safe": Exit.FINE, "degraded": Exit.FINDING, "unsafe": Exit.FINDING}
 

@@ -29,19 +29,36 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from watchdog.core.alert import Cause, State
-from watchdog.core.facts import KINDS, OBSERVED, Fact, Market, Unknown, Watchdog
+from watchdog.core.facts import (
+    KINDS,
+    OBSERVED,
+    Endpoint,
+    Fact,
+    KillSwitch,
+    Market,
+    Mode,
+    Receiver,
+    Unknown,
+    Watchdog,
+    Workload,
+)
 from watchdog.core.observation import Coverage, Scope
 from watchdog.core.severity import Sev
 from watchdog.rules.schema import did_you_mean, field_types, listed
 from watchdog.rules.stanza import Stanza, parsed
 
-SOURCES: Mapping[str, tuple[str, ...]] = {
-    "cluster": ("kill_switch", "workload", "mode"),
-    "data_plane": ("endpoint",),
-    "calendar": ("market",),
-    "outlets": ("receiver",),
+_TOGETHER: Mapping[str, tuple[str, ...]] = {
+    "cluster": (KillSwitch.KIND, Workload.KIND, Mode.KIND),
+    "data_plane": (Endpoint.KIND,),
+    "calendar": (Market.KIND,),
+    "outlets": (Receiver.KIND,),
 }
-"""Which source looks at what in a test, each kind with looks of its own."""
+SOURCES: Mapping[str, tuple[str, ...]] = {
+    **_TOGETHER,
+    **{cls.KIND: (cls.KIND,) for cls in OBSERVED if not any(cls.KIND in kinds for kinds in _TOGETHER.values())},
+}
+"""Which source looks at what in a test, each kind with looks of its own. A kind that is not placed above has a source
+of its own name."""
 
 COVERAGE: Mapping[Scope, Coverage] = {
     Scope(source, kind): Coverage(frozenset({kind}), float("inf"))

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from watchdog.core.alert import Policy, Rise
-from watchdog.core.assessment import RuleSet
 from watchdog.core.facts import KINDS
+from watchdog.core.ruleset import RuleSet
 from watchdog.core.severity import Sev
 from watchdog.rules.expression import Contexts, Expression, ExpressionError, compiled
 from watchdog.rules.rule import Rule

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from watchdog.core.alert import Cause, Description, Policy
-from watchdog.core.assessment import Globals, Judgement
 from watchdog.core.facts import GLOBALS, Fact, Market, Unknown
 from watchdog.core.redaction import redacted_text
+from watchdog.core.ruleset import Globals, Judgement
 from watchdog.rules.expression import Contexts, Expression
 from watchdog.rules.template import EMPTY, LONGEST_VALUE, Template, said
 

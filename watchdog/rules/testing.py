@@ -9,11 +9,12 @@ from itertools import zip_longest
 from pathlib import Path
 
 from watchdog.core.alert import Alert, Cause
-from watchdog.core.assessment import Assessment, RuleSet, assess
+from watchdog.core.assessment import Assessment, assess
 from watchdog.core.facts import Fact, Watchdog
 from watchdog.core.instant import Instant
 from watchdog.core.observation import Facts, Observation, Scope
 from watchdog.core.posture import Posture
+from watchdog.core.ruleset import RuleSet
 from watchdog.rules.cases import COVERAGE, Case, Expected, Step, cases
 from watchdog.rules.load import RulesError, load, read
 from watchdog.rules.schema import did_you_mean
@@ -75,7 +76,7 @@ class Run:
 
     def _turn(self, at: float, steps: Sequence[Step], first: bool) -> None:
         now = START.plus(at)
-        observed = [*(_first_looks(now, steps) if first else ()), *_observations(now, steps)]
+        observed = [*(_first_looks(now) if first else ()), *_observations(now, steps)]
         posture = self.assessment.posture.updated(now, observed)
         for fact in (fact for step in steps for fact in step.seen if isinstance(fact, Watchdog)):
             posture = posture.noting(fact)
@@ -113,8 +114,8 @@ def _turns(steps: Sequence[Step]) -> Iterator[tuple[float, Sequence[Step]]]:
             together = []
 
 
-def _first_looks(now: Instant, steps: Sequence[Step]) -> Iterator[Observation]:
-    """Every look succeeds at the start, unless the first steps say otherwise after that."""
+def _first_looks(now: Instant) -> Iterator[Observation]:
+    """Every look succeeds at the start; what the first steps say of their sight comes after."""
     yield from (Observation(scope, now, Facts()) for scope in COVERAGE)
 
 
@@ -132,6 +133,7 @@ def _observations(now: Instant, steps: Sequence[Step]) -> Iterator[Observation]:
 
 
 def _scope(fact: Fact) -> Scope:
+    """The look that shows it: each kind has one (``cases.SOURCES``)."""
     return next(scope for scope in COVERAGE if scope.part == fact.KIND)
 
 

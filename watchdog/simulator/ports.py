@@ -9,15 +9,15 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
-import msgspec
-
-from watchdog.ports import Answer, KubernetesError, Unreachable
+from watchdog.adapters.kubernetes_wire import LineBuffer, refused
+from watchdog.ports import Answer, Page, Unreachable
 from watchdog.simulator.wire import JSON_TYPE, Request, Response, Service
 
 _T = TypeVar("_T")
+_B = TypeVar("_B", bytes, bytearray)
 _AGENT = {"accept": "application/json", "user-agent": "watchdog/in-process"}
 
 
@@ -75,6 +75,17 @@ class InProcessHttp:
         return Answer(response.status, shown, whole)
 
 
+class Nowhere:
+    """The ports that nobody reads: a terminal, a status server, and files, of which there are none."""
+
+    def write(self, text: str) -> None: ...
+
+    def show(self, path: str, page: Page) -> None: ...
+
+    async def read(self, path: str, limit: int) -> bytes:
+        raise FileNotFoundError(path)
+
+
 async def _whole(service: Service, request: Request, timeout: float, limit: int) -> tuple[Response, bytes]:
     async def read() -> tuple[Response, bytes]:
         response = await _asked(service, request)
@@ -92,18 +103,19 @@ async def _asked(service: Service, request: Request) -> Response:
 
 async def _body(response: Response, limit: int) -> bytes:
     if isinstance(response.body, bytes):
-        chunks = [response.body]
-    else:
-        chunks = []
-        async with aclosing(cast(AsyncGenerator[bytes, None], response.body)) as parts:
-            async for part in parts:
-                chunks.append(part)
-                if sum(map(len, chunks)) > limit:
-                    break
-    whole = b"".join(chunks)
-    if len(whole) > limit:
+        return _bounded(response.body, limit)
+    body = bytearray()
+    async with aclosing(cast(AsyncGenerator[bytes, None], response.body)) as parts:
+        async for part in parts:
+            body += part
+            _bounded(body, limit)
+    return bytes(body)
+
+
+def _bounded(body: _B, limit: int) -> _B:
+    if len(body) > limit:
         raise Unreachable("BodyTooLarge", f"more than {limit} bytes")
-    return whole
+    return body
 
 
 async def _within(seconds: float, awaited: Awaitable[_T], reason: str) -> _T:
@@ -116,42 +128,20 @@ async def _within(seconds: float, awaited: Awaitable[_T], reason: str) -> _T:
 
 async def _lines(chunks: AsyncGenerator[bytes, None], silence: float, limit: int) -> AsyncIterator[bytes]:
     """Each line, whole and with its end."""
-    rest = b""
-    while chunk := await _next(chunks, silence, rest):
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield _bounded(line, limit) + b"\n"
-        _bounded(rest, limit)
-    if rest:
-        raise Unreachable("HalfLine", "the stream ended inside a line")
-
-
-def _bounded(line: bytes, limit: int) -> bytes:
-    if len(line) > limit:
-        raise Unreachable("LineTooLong", f"a line is longer than {limit} bytes")
-    return line
-
-
-async def _next(chunks: AsyncGenerator[bytes, None], silence: float, rest: bytes) -> bytes:
-    """The next chunk; empty at the end."""
+    buffer = LineBuffer(limit)
     try:
-        return await _within(silence, anext(chunks, b""), "Silent")
+        while chunk := await _within(silence, anext(chunks, b""), "Silent"):
+            for line in buffer.lines(chunk):
+                yield line
     except ConnectionResetError as error:
-        raise Unreachable("HalfLine" if rest else "Disconnected", str(error)) from None
+        raise buffer.broken(str(error)) from None
+    buffer.ended()
 
 
 def _refuse_all_but_json(response: Response, body: bytes) -> None:
     if 300 <= response.status < 400:
         raise Unreachable("Redirected", f"to {response.headers.get('Location', 'nowhere')}")
     if response.status != 200:
-        raise _refused(response.status, body)
+        raise refused(response.status, body)
     if response.content_type != JSON_TYPE:
         raise Unreachable("NotJson", f"expected JSON, found {response.content_type}")
-
-
-def _refused(status: int, body: bytes) -> KubernetesError:
-    try:
-        said = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        return KubernetesError(status, "NotAStatus", body[:200].decode(errors="replace").strip())
-    return KubernetesError(status, said.get("reason") or "Refused", said.get("message") or "")

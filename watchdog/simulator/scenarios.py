@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from watchdog.simulator import kubectl
 from watchdog.simulator.faults import Down
@@ -37,8 +36,7 @@ class Scenario:
     steps: tuple[Step, ...]
     lasts: float  # seconds
     expects: tuple[Expected, ...]
-    virtual: bool = False  # in virtual time, because it takes minutes or a day
-    begins: datetime = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # a Monday, 10:00 in New York; virtual time only
+    virtual: bool = False  # in virtual time (from virtual_time.START on), because it takes minutes or a day
 
 
 def scale(replicas: int) -> Act:

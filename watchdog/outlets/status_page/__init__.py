@@ -15,7 +15,7 @@ import msgspec
 
 from watchdog.core.assessment import Assessment
 from watchdog.core.instant import Instant
-from watchdog.outlets import Batch, Outlet, Receipt
+from watchdog.outlets import Batch, Newest, Outlet, Receipt
 from watchdog.outlets.status_page.documents import alerts, health, incidents, posture
 from watchdog.outlets.status_page.page import html
 from watchdog.ports import Document, Ports
@@ -36,20 +36,22 @@ class StatusPage(Outlet):
     name: str = "status_page"
     runbook_base_url: str = ""
     every_turn: bool = field(init=False, default=True)
+    _newest: Any = field(init=False, repr=False, compare=False, default_factory=Newest)  # no part of the stanza
 
     async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:
-        """Hangs the level up. It has no receiver, so there is no receipt."""
-        for path, told in DOCUMENTS.items():
-            ports.status.show(path, partial(_json, told, batch.level, ports, self.runbook_base_url))
-        ports.status.show("/", partial(_html, batch.level, ports, self.runbook_base_url))
+        """Shows the level from now on. It has no receiver, so there is no receipt."""
+        if self._newest.take(batch.level):
+            for path, told in DOCUMENTS.items():
+                ports.status.show(path, partial(self._json, told, ports))
+            ports.status.show("/", partial(self._html, ports))
         return ()
 
+    def _json(self, told: Told, ports: Ports, headers: Mapping[str, str]) -> Document:
+        return Document(msgspec.json.encode(self._said(told, ports)) + b"\n", "application/json")
 
-def _json(told: Told, level: Assessment, ports: Ports, base_url: str, headers: Mapping[str, str]) -> Document:
-    document = told(level, ports.clock.now(), base_url, ports.labels)
-    return Document(msgspec.json.encode(document) + b"\n", "application/json")
+    def _html(self, ports: Ports, headers: Mapping[str, str]) -> Document:
+        return Document(self._said(html, ports).encode("utf-8", "replace"), "text/html; charset=utf-8")
 
-
-def _html(level: Assessment, ports: Ports, base_url: str, headers: Mapping[str, str]) -> Document:
-    page = html(level, ports.clock.now(), base_url, ports.labels)
-    return Document(page.encode("utf-8", "replace"), "text/html; charset=utf-8")
+    def _said(self, told: Told, ports: Ports) -> Any:
+        assert self._newest.level is not None
+        return told(self._newest.level, ports.clock.now(), self.runbook_base_url, ports.labels)

@@ -14,6 +14,7 @@ from watchdog.core.instant import Instant, rfc3339
 from watchdog.core.notice import annotations_of, labels_of
 from watchdog.core.observation import Scope
 from watchdog.core.posture import Known, Posture, Sight
+from watchdog.core.redaction import redacted_fact, redacted_field, redacted_text
 from watchdog.core.severity import Sev
 
 LIMIT = 2_000
@@ -33,11 +34,16 @@ def health(level: Assessment, now: Instant, base_url: str, common: Labels) -> di
         "status": status(level, now),
         "as_of": rfc3339(level.at.wall),
         "age_seconds": _age(now, level.at),
-        "safety": {"halted": safety.halted, "at_zero": safety.at_zero} if isinstance(safety, Safety) else safety,
+        "safety": shown(safety)
+        if isinstance(safety, Unknown)
+        else {name: redacted_field(safety, name) for name in ("halted", "at_zero")},
         "alerts": {f"sev{int(sev)}": sum(alert.sev is sev for alert in opened) for sev in Sev}
         | {"pending": len(level.alerts) - len(opened)},
         "open_incidents": sum(incident.open for incident in level.incidents.values()),
-        "sources": {fact.source: {"up": fact.up, "explanation": fact.explanation} for fact in sources(level.posture)},
+        "sources": {
+            fact.source: {name: redacted_field(fact, name) for name in ("up", "explanation")}
+            for fact in sources(level.posture)
+        },
     }
 
 
@@ -78,7 +84,7 @@ def _scope(scope: Scope, sight: Sight, now: Instant) -> dict[str, Any]:
     return {
         "source": scope.source,
         "part": scope.part,
-        "unknown": sight.unknown(now),
+        "unknown": shown(sight.unknown(now)),
         "last_success": None if sight.last_success is None else rfc3339(sight.last_success.wall),
         "age_seconds": None if sight.last_success is None else _age(now, sight.last_success),
         "stale_after_seconds": sight.coverage.stale_after,
@@ -89,12 +95,17 @@ def _fact(posture: Posture, known: Known, now: Instant) -> dict[str, Any]:
     return {
         "kind": known.fact.KIND,
         "subject": dict(known.fact.subject.labels),
-        "fact": known.fact,
+        "fact": redacted_fact(known.fact),
         "since": rfc3339(known.since.wall),
         "scope": None if known.scope is None else str(known.scope),
         "age_seconds": age_of(posture, known, now),
-        "unknown": posture.unseen(known),
+        "unknown": shown(posture.unseen(known)),
     }
+
+
+def shown(why: Unknown | None) -> Unknown | None:
+    """As it may be shown: what a server answered may quote a secret."""
+    return None if why is None else Unknown(why.reason, redacted_text(why.message))
 
 
 def age_of(posture: Posture, known: Known, now: Instant) -> float:

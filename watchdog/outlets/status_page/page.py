@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from html import escape
 
 from watchdog.core.alert import Alert
@@ -13,7 +13,8 @@ from watchdog.core.instant import Instant, rfc3339
 from watchdog.core.notice import runbook_url
 from watchdog.core.observation import Scope
 from watchdog.core.posture import Known, Posture, Sight
-from watchdog.outlets.status_page.documents import age_of, status, worst_alerts, worst_facts
+from watchdog.core.redaction import redacted_fact
+from watchdog.outlets.status_page.documents import age_of, shown, status, worst_alerts, worst_facts
 
 LIMIT = 500
 """Facts, and alerts, that are shown; the rest is counted."""
@@ -100,7 +101,7 @@ def _scopes(posture: Posture, now: Instant) -> Iterable[str]:
 
 
 def _scope(scope: Scope, sight: Sight, now: Instant) -> str:
-    unknown = sight.unknown(now)
+    unknown = shown(sight.unknown(now))
     last = "never" if sight.last_success is None else f"{_seconds(now.since(sight.last_success))} ago"
     sees = "yes" if unknown is None else str(unknown)
     return _row("" if unknown is None else "unknown", escape(scope.source), escape(scope.part), escape(sees), last)
@@ -111,7 +112,7 @@ def _facts(posture: Posture, facts: Iterable[Known], now: Instant) -> Iterable[s
 
 
 def _fact(posture: Posture, known: Known, now: Instant) -> str:
-    unseen, fact = posture.unseen(known), known.fact
+    unseen, fact = shown(posture.unseen(known)), known.fact
     subject = "/".join(value for _, value in fact.subject.labels)
     what = _what(fact) if unseen is None else f"unknown now ({unseen}); last: {_what(fact)}"
     age = _seconds(age_of(posture, known, now))
@@ -119,7 +120,7 @@ def _fact(posture: Posture, known: Known, now: Instant) -> str:
 
 
 def _what(fact: Fact) -> str:
-    parts = ((field.name, getattr(fact, field.name)) for field in fields(fact) if field.name not in fact.IDENTITY)
+    parts = ((name, value) for name, value in redacted_fact(fact).items() if name not in fact.IDENTITY)
     return " · ".join(f"{name.replace('_', ' ')}: {_say(value)}" for name, value in parts if value != "")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 from watchdog.ports import Kubernetes, KubernetesError, Unreachable
-from watchdog.sources.kubernetes.objects import Bookmark, Error, T
+from watchdog.sources.kubernetes.objects import Bookmark, Deleted, Error, T
 from watchdog.sources.kubernetes.resources import Key, Resource
 
 PAGE = 500
@@ -58,6 +58,8 @@ async def _until_marked(kubernetes: Kubernetes, resource: Resource[T], namespace
                         return Listing(tuple(items.values()), position.metadata.resource_version)
                 case Error(object=status):
                     raise KubernetesError(status.code, status.reason, status.message)
+                case Deleted(object=gone):
+                    items.pop(Key(gone.metadata.namespace, gone.metadata.name), None)
                 case event:
                     meta = event.object.metadata
                     items[Key(meta.namespace, meta.name)] = event.object

@@ -19,6 +19,8 @@ from watchdog.sources.kubernetes.resources import Resource, head, revision
 
 SILENCE = 70.0
 """Seconds: BOOKMARKs come every 60 s, also when busy; without one for longer, the connection is dead."""
+MUTE = 3
+"""WATCHes in a row that open and end without a line: a server (or a proxy before it) that answers and tells nothing."""
 PAUSE = 0.1
 """Seconds between a WATCH that ended and the next."""
 
@@ -55,6 +57,7 @@ class Reflector(Generic[T]):
         self.namespace, self.looking = namespace, looking
         self.path = resource.path(namespace)
         self.revision = ""  # the next WATCH begins here; empty: list first
+        self.mute = 0  # WATCHes in a row that opened and said nothing
         self.streaming = True  # until the server has shown that it does not serve streaming lists
 
     async def steps(self, kubernetes: Kubernetes) -> AsyncGenerator[Step[T], None]:
@@ -93,19 +96,26 @@ class Reflector(Generic[T]):
             async with kubernetes.watch(self.path, query, SILENCE) as lines:
                 if resuming:
                     yield Alive()
-                fresh = not resuming
+                fresh, self.mute = not resuming, self.mute + 1
                 async for line in lines:
                     event = self.resource.line(line)
                     if isinstance(event, Error):
                         self._expired(event, fresh)
                         return
-                    fresh = False
+                    fresh, self.mute = False, 0
                     yield Alive() if isinstance(event, Bookmark) else Happened(event.object, isinstance(event, Deleted))
                     self.revision = event.object.metadata.resource_version
+            self._doubt_a_mute_server()
         except (Unreachable, KubernetesError) as error:
+            self._doubt_a_mute_server()
             if _ends_a_history(error):
                 self.revision = ""
             raise
+
+    def _doubt_a_mute_server(self) -> None:
+        """It may break off before every event: list anew and look for oneself."""
+        if self.mute >= MUTE:
+            self.revision, self.mute = "", 0
 
     def _expired(self, error: Error, fresh: bool) -> None:
         """410 and every other ERROR: list anew; at once, unless the last list is what was refused."""

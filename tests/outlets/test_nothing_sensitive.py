@@ -1,0 +1,97 @@
+"""One secret value, in every kind of place that it can come from: no outlet and no document shows it. domain.md §9."""
+
+from __future__ import annotations
+
+import pkgutil
+import traceback
+from pathlib import Path
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from tests.core.worlds import SWITCHES, WORKLOADS, at, saw
+from tests.fakes import HandClock, Outside
+from tests.outlets.levels import COVERAGE, HEALTH, MARKET
+from watchdog import outlets
+from watchdog.core.alert import Edge, EdgeKind
+from watchdog.core.assessment import Assessment, assess
+from watchdog.core.facts import Endpoint, KillSwitch, Market, Mode, Unknown, Workload
+from watchdog.core.observation import Observation
+from watchdog.core.posture import Posture
+from watchdog.outlets import Batch, Outlet
+from watchdog.outlets.alertmanager import Alertmanager
+from watchdog.outlets.console import Console
+from watchdog.outlets.log import Log
+from watchdog.outlets.metrics import Metrics
+from watchdog.outlets.status_page import StatusPage
+from watchdog.ports import Unreachable
+from watchdog.rules.load import load, read
+
+SECRET = "hunter2-hunter2"
+RULES = sorted((Path(__file__).parents[2] / "config" / "rules").glob("*.yaml"))
+ALL: dict[str, Outlet] = {
+    "alertmanager": Alertmanager(urls=(f"http://user:{SECRET}@am:9093",)),
+    "console": Console(),
+    "log": Log(),
+    "metrics": Metrics(),
+    "status_page": StatusPage(),
+}
+
+
+def leaking() -> Assessment:
+    """Everything is unsafe or unknown, and says the secret."""
+    away = Unknown("Refused", f'GET /?access_token={SECRET} says "password": "{SECRET}"')
+    mode = Mode("floor", "Deployment", "a", "main", "BROKER_API_KEY", SECRET, SECRET, True, False, True, True, 1)
+    endpoint = Endpoint("m", f"http://u:{SECRET}@m/healthz", False, str(away), away, away, away, away, away, True)
+    switch = KillSwitch("EXECUTION_HALTED", "config_map", "floor/x", False, f"token={SECRET}", f"value token={SECRET}")
+    workload = Workload("floor", "Deployment", "execution-agent", True, f"label token={SECRET}", 1, away, away)
+    rules = load(read(RULES))
+    first = [
+        saw(0, SWITCHES, switch),
+        saw(0, WORKLOADS, mode, workload),
+        saw(0, HEALTH, endpoint),
+        saw(0, MARKET, Market("NYSE", True, "open")),
+    ]
+    then = [Observation(scope, at(11), away) for scope in (HEALTH, MARKET)]
+    level = Assessment.initial(Posture.initial(at(0), COVERAGE))
+    for seconds, observations in ((0, first), (10, first), (11, then), (900, first[:2]), (901, [])):
+        later = [Observation(o.scope, at(seconds), o.facts) for o in observations]
+        level = assess(level, level.posture.updated(at(seconds), later), rules)
+    return level
+
+
+def test_every_outlet_is_asked() -> None:
+    assert sorted(ALL) == sorted(module.name for module in pkgutil.iter_modules(outlets.__path__))
+
+
+def test_the_level_does_say_the_secret_and_raises_alerts_of_every_kind_of_fact() -> None:
+    level = leaking()
+    assert SECRET in str([known.fact for known in level.posture.facts.values()])
+    kinds = {alert.identity.subject.kind for alert in level.alerts.values() if alert.open}
+    assert kinds >= {"mode", "kill_switch", "workload", "endpoint", "source"}
+
+
+@pytest.mark.parametrize("kind", sorted(ALL))
+async def test_no_outlet_says_a_secret(kind: str) -> None:
+    level, clock = leaking(), HandClock()
+    clock.pass_(901)
+    outside = Outside(clock=clock)
+    edges = tuple(Edge(EdgeKind.FIRED, alert, level.at) for alert in level.alerts.values() if alert.open)
+    structlog.reset_defaults()
+    with capture_logs() as logged:
+        receipts = await ALL[kind].publish(Batch(level, edges), outside.ports())
+    documents = [page({}).body for _, page in sorted(outside.status.pages.items())]
+    said = [body for _, body in outside.http.requests] + documents
+    text = b"\n".join(said).decode() + outside.terminal.text + str(logged) + str(receipts)
+    assert "BROKER_API_KEY" in text
+    assert SECRET not in text
+
+
+async def test_a_peer_that_fails_is_named_without_the_credentials_of_its_url() -> None:
+    outside = Outside()
+    outside.http.reply = Unreachable("ConnectionRefused")
+    (part,) = ALL["alertmanager"].parts()
+    with pytest.raises(Unreachable) as failed:
+        await part.publish(Batch(leaking()), outside.ports())
+    assert SECRET not in part.name + "".join(traceback.format_exception_only(failed.value))

@@ -1,0 +1,76 @@
+"""The shell around the turns (daemon), in virtual time: it stops in time, and not before what is in flight is out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from watchdog.core.alert import EdgeKind
+from watchdog.simulator import kubectl
+from watchdog.simulator.wire import Request, Response
+
+from .platform import Guarded, guarded
+
+
+class Slow:
+    """A pager that takes its time."""
+
+    def __init__(self, world: Guarded, seconds: float) -> None:
+        self._pager, self._seconds = world.pager.answer, seconds
+
+    async def answer(self, request: Request) -> Response:
+        await asyncio.sleep(self._seconds)
+        return await self._pager(request)
+
+
+def slow_pager(world: Guarded, seconds: float) -> None:
+    world.daemon.ports.http.hosts["pager.simulator"] = Slow(world, seconds)  # type: ignore[attr-defined]
+
+
+async def scale_up_and_stop(world: Guarded) -> float:
+    kubectl.scale(world.floor.cluster, "deploy", "agenttrader", "execution-agent", 1)
+    await world.at(0.05)
+    world.daemon.stop.set()
+    return world.clock.now().mono
+
+
+def test_a_page_in_flight_is_delivered_before_it_stops() -> None:
+    _, world = guarded(scale_up_and_stop, prepare=lambda world: slow_pager(world, 1.0))
+    assert [d.labels["alertname"] for d in world.pager.deliveries] == ["ExecutionWorkloadAboveZero"]
+
+
+def test_it_stops_within_its_bound_although_nobody_takes_the_page() -> None:
+    stopped, world = guarded(scale_up_and_stop, prepare=lambda world: slow_pager(world, 1e6))
+    assert world.clock.now().mono - stopped <= world.daemon.plan.drain_seconds + 0.1
+
+
+def test_it_stops_at_once_when_nothing_happens() -> None:
+    async def act(world: Guarded) -> float:
+        await world.at(30)
+        world.daemon.stop.set()
+        return world.clock.now().mono
+
+    stopped, world = guarded(act)
+    assert world.clock.now().mono - stopped < 0.1
+
+
+def test_it_lives_while_its_loop_turns_and_says_so() -> None:
+    async def act(world: Guarded) -> list[tuple[int, dict[str, object]]]:
+        answers = [world.daemon._livez()]
+        world.daemon.turn = world.daemon.inbox.drain  # type: ignore[method-assign, assignment]
+        await world.at(60)
+        answers.append(world.daemon._livez())
+        return [(answer.status, json.loads(answer.body)) for answer in answers]
+
+    ((turning, _), (stuck, said)), _ = guarded(act)
+    assert (turning, stuck) == (200, 503)
+    assert str(said["message"]).startswith("no turn for ")
+
+
+def test_every_turn_is_handed_to_whoever_listens() -> None:
+    async def act(world: Guarded) -> None:
+        kubectl.scale(world.floor.cluster, "deploy", "agenttrader", "execution-agent", 1)
+        await world.at(1)
+
+    _, world = guarded(act)
+    assert world.edges[0].split()[1:] == ["ExecutionWorkloadAboveZero", "breach", str(EdgeKind.FIRED), "Sev-0"]

@@ -1,0 +1,47 @@
+"""``watchdog run``: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import sys
+from typing import TYPE_CHECKING
+
+from watchdog.cli.usage import Commands, add_command, add_config, refuse, stop_on_signal
+from watchdog.reports import Exit
+
+if TYPE_CHECKING:
+    from watchdog.config import Configuration
+
+
+def add(commands: Commands) -> None:
+    does = "watch, assess and page until SIGTERM"
+    add_config(add_command(commands, "run", run, does, "run --config config/watchdog.yaml"))
+
+
+def run(options: argparse.Namespace) -> int:
+    from watchdog.adapters import logs
+    from watchdog.config import load
+    from watchdog.refusal import ConfigError
+
+    logs.configure(human=sys.stdout.isatty())
+    try:
+        asyncio.run(_serve(load(options.config)))
+    except ConfigError as error:
+        return refuse(str(error))
+    except OSError as error:
+        return refuse(error.strerror or str(error))
+    return Exit.FINE
+
+
+async def _serve(configuration: Configuration) -> None:
+    from watchdog.daemon import Daemon, real_ports
+
+    server = configuration.settings.server
+    async with real_ports(server.host, server.port, configuration.labels) as ports:
+        daemon = Daemon(configuration.plan, ports)
+        stop_on_signal(daemon.stop)
+        gc.collect()
+        gc.freeze()  # what start-up made stays; going through it again would delay a page by tens of milliseconds
+        await daemon.run()

@@ -1,0 +1,63 @@
+"""What the commands' usage has in common."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from watchdog.reports import Exit
+
+Command: TypeAlias = Callable[[argparse.Namespace], int]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_command(commands: Commands, name: str, command: Command, does: str, example: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=does, description=does, epilog=f"example: watchdog {example}")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration, YAML")
+
+
+def seconds(text: str) -> float:
+    """Raises ``ArgumentTypeError``."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 3600:
+        raise argparse.ArgumentTypeError(f"expected more than 0 and less than 3600 seconds, found {text!r}")
+    return value
+
+
+def time(text: str) -> datetime:
+    """Raises ``ArgumentTypeError``."""
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        value = None
+    if value is None or value.tzinfo is None:
+        raise argparse.ArgumentTypeError(
+            f"expected a time with its zone, such as 2026-11-23T10:00:00-05:00, found {text!r}"
+        )
+    return value
+
+
+def refuse(*sentences: str) -> int:
+    """Says on stderr what is wrong, a line each; the exit code."""
+    for sentence in sentences:
+        print(f"watchdog: {sentence}", file=sys.stderr)
+    return Exit.UNTOLD
+
+
+def stop_on_signal(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)

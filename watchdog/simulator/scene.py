@@ -1,0 +1,121 @@
+"""The scene of demos, and of tests in virtual time: the trading floor, a pager, and the configuration that ships.
+
+Only the addresses in the configuration are the simulator's, and the pages go to a pager of our own.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from watchdog import config
+from watchdog.ports import Clock, Files, Ports
+from watchdog.simulator.http_face import HttpFace
+from watchdog.simulator.pager import Pager
+from watchdog.simulator.platform import Floor
+from watchdog.simulator.ports import InProcessHttp, InProcessKubernetes, Nowhere
+from watchdog.simulator.wire import Request, Response, answer
+
+PAGER, MARKET_DATA = "pager.simulator", "marketdata.simulator"
+
+
+def shipped() -> Path:
+    """``config/`` of the checkout, or of the installed package."""
+    package = Path(__file__).parent.parent
+    beside = package.parent / "config" / "watchdog.yaml"
+    return beside if beside.exists() else package / "config" / "watchdog.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    kubeconfig: str = ""
+    market_data: str = f"http://{MARKET_DATA}"
+    pager: str = f"http://{PAGER}"
+
+
+def configured(addresses: Addresses, *, console: bool = False) -> config.Configuration:
+    """The shipped configuration, adapted; ``console``: pages also on the terminal. Raises ``ConfigError``."""
+    content = adapted(addresses)
+    content["outlets"] += [{"kind": "console", "color": sys.stdout.isatty()}] if console else []
+    return config.build(shipped(), content)
+
+
+def adapted(addresses: Addresses) -> dict[str, Any]:
+    """The shipped configuration file with the simulator's addresses; it may be written anywhere. Raises
+    ``ConfigError``."""
+    content = config.document(shipped())
+    content["platform"] = {**content.get("platform", {}), "cluster": "simulator", "environment": "demo"}
+    content["rules"] = [str(shipped().parent / rules) for rules in content["rules"]]
+    content["server"] = {"host": "127.0.0.1", "port": 0}
+    content["sources"] = [_readdressed(stanza, addresses) for stanza in content["sources"]]
+    content["outlets"] = [
+        {"kind": "alertmanager", "urls": [addresses.pager]},
+        {"kind": "metrics"},
+        {"kind": "status_page"},
+    ]
+    return content
+
+
+def _readdressed(stanza: dict[str, Any], addresses: Addresses) -> dict[str, Any]:
+    if stanza["kind"] == "kubernetes":
+        return {**stanza, "kubeconfig": addresses.kubeconfig}
+    if stanza["kind"] == "http_health":
+        served = [s for s in stanza["services"] if s["service"] == "marketdata-mcp-server"]
+        return {**stanza, "services": [{**s, "url": f"{addresses.market_data}/healthz"} for s in served]}
+    return stanza
+
+
+def in_process(
+    floor: Floor, pager: Pager, clock: Clock, labels: Mapping[str, str], files: Files | None = None
+) -> Ports:
+    """The floor without a socket, at the addresses that ``Addresses()`` names."""
+    nowhere = Nowhere()
+    http = InProcessHttp({MARKET_DATA: floor.market_data, PAGER: pager})
+    kubernetes = InProcessKubernetes(floor.server)
+    return Ports(clock, http, files or nowhere, nowhere, nowhere, lambda kubeconfig, context: kubernetes, labels)
+
+
+@asynccontextmanager
+async def served(floor: Floor, pager: Pager, api_port: int = 0, market_data_port: int = 0) -> AsyncIterator[Addresses]:
+    """The floor on loopback, over real HTTP. Raises ``OSError`` when a port is taken."""
+    faces = [HttpFace(floor.server, api_port), HttpFace(Switchboard(floor), market_data_port), HttpFace(pager)]
+    with tempfile.TemporaryDirectory(prefix="watchdog-") as folder:
+        try:
+            for face in faces:
+                await face.start()
+            api, market_data, pages = (face.url for face in faces)
+            yield Addresses(kubeconfig(Path(folder), api), market_data, pages)
+        finally:
+            for face in faces:
+                await face.stop()
+
+
+def kubeconfig(folder: Path, url: str) -> str:
+    """A kubeconfig for an API server that asks for no credentials."""
+    path = folder / "kubeconfig"
+    path.write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: simulator\n"
+        f"clusters: [{{name: simulator, cluster: {{server: '{url}'}}}}]\n"
+        "users: [{name: nobody, user: {}}]\n"
+        "contexts: [{name: simulator, context: {cluster: simulator, user: nobody}}]\n"
+    )
+    return str(path)
+
+
+class Switchboard:
+    """The market-data service, and two switches for a person to play with: POST /tick/stop and POST /tick/start."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._market_data = floor.market_data
+
+    async def answer(self, request: Request) -> Response:
+        switch = {"/tick/stop": self._market_data.stop, "/tick/start": self._market_data.start}.get(request.path)
+        if request.method != "POST" or switch is None:
+            return await self._market_data.answer(request)
+        switch()
+        return answer(200, {"last_tick_epoch_seconds": self._market_data.last_tick})
