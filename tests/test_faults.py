@@ -261,3 +261,19 @@ def test_the_same_seed_gives_the_same_trace_byte_for_byte_whatever_the_order_of_
     first, second = trace("1"), trace("4242")
     assert len(first) > 10_000
     assert first == second
+
+
+def test_an_alert_that_came_went_and_came_again_in_one_turn_is_open_and_was_paged_once() -> None:
+    async def act(world: Guarded) -> list[str]:
+        await world.at(5)
+        for mode in ("WEIRD", "EVAL", "WEIRD"):
+            kubectl.set_env(world.floor.cluster, "sts", "trading-floor", "whale-strategy", AGENT_MODE=mode)
+        await world.at(120)
+        return [
+            str(alert.state) for i, alert in world.daemon.assessment.alerts.items() if i.rule == "UnlistedAgentMode"
+        ]
+
+    states, world = guarded(act)
+    delivered = [d for d in world.pager.deliveries if d.labels["alertname"] == "UnlistedAgentMode"]
+    assert (states, len(delivered)) == (["firing"], 1)
+    assert any(dict(labels)["alertname"] == "UnlistedAgentMode" for labels in world.pager._open)

@@ -131,7 +131,9 @@ def _add(edges: Edges, more: Iterable[Edge]) -> None:
 
 
 def _in_order(edges: Edges) -> tuple[Edge, ...]:
-    return tuple(sorted((edge for kept in edges.values() for edge in kept), key=lambda edge: edge.at.mono))
+    return tuple(
+        sorted((edge for kept in edges.values() for edge in kept), key=lambda edge: (edge.at.mono, edge.order))
+    )
 
 
 async def watch_over_stream(scope: Scope, stream: Stream, ports: Ports, inbox: Inbox) -> None:

@@ -116,6 +116,7 @@ class Edge:
     alert: Alert
     at: Instant
     was: Sev | None = None  # the Sev before it rose
+    order: int = 0  # among the edges of its turn, which are all of one instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,7 +231,7 @@ class _Turn:
         posture = self.posture.noting(self.watchdog)
         self.judge_changes(posture.changes[len(self.posture.changes) :])
         incidents = dict(self.previous.incidents)
-        edges = tuple(_joined(happened, incidents) for happened in self.edges)
+        edges = tuple(replace(_joined(e, incidents), order=number) for number, e in enumerate(self.edges))
         for happened in edges:
             if (alert := self.alerts.get(happened.alert.identity)) is not None:
                 self.alerts[alert.identity] = replace(alert, incident=happened.alert.incident)

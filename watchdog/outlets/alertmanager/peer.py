@@ -74,12 +74,18 @@ class Peer:
     def owed(self, batch: Batch, now: Instant, interval: float) -> list[Notice]:
         """What is new and, when it is time, everything that it has not taken lately. The worst first, and within a Sev
         what is new, then what it has not heard of for the longest time; what it refuses last."""
+        self._forget_what_is_there_again(batch.level)
         news = _news(batch)
         every = self.renewal_due(batch, now, interval)
         firing = _firing(batch.level, batch.level.alerts if every else news)
         ended = [notice for key, notice in self.ended.items() if every or key[0] in news]
         due = [notice for notice in (*firing, *ended) if self._is_due(notice, news, now, interval)]
         return sorted(due, key=lambda notice: self._rank(notice, news))
+
+    def _forget_what_is_there_again(self, level: Assessment) -> None:
+        for identity, sev in [*self.ended]:
+            if (alert := level.alerts.get(identity)) is not None and alert.open and alert.sev is sev:
+                del self.ended[identity, sev]
 
     def renewal_due(self, batch: Batch, now: Instant, interval: float) -> bool:
         return not batch.edges or now.mono - self.renewed >= interval
