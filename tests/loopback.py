@@ -38,7 +38,8 @@ async def serving(answer: Answering, greeting: bytes = b"") -> AsyncIterator[str
         for conversation in conversations:
             conversation.cancel()
         await asyncio.gather(*conversations, return_exceptions=True)
-        await asyncio.sleep(0)  # the transports' last callbacks
+        for _ in range(5):
+            await asyncio.sleep(0)  # the transports' last callbacks, and a connection that was just accepted
 
 
 async def _request(reader: asyncio.StreamReader) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -109,3 +111,21 @@ def test_a_reader_who_is_gone_stops_nothing(pipe: Pipe) -> None:
     pipe.stop_reading()
     structlog.get_logger().error("nobody hears this")
     structlog.get_logger().error("nor this")
+
+
+def test_the_end_waits_for_a_reader_of_a_line_that_is_half_written(pipe: Pipe) -> None:
+    reading = threading.Event()
+
+    def read() -> None:
+        reading.set()
+        pipe.lines(1)
+
+    lines = logs.Lines(pipe.writer)
+    lines.write(json.dumps("x" * 300_000) + "\n")
+    while select.select([], [pipe.writer], [], 0)[1]:
+        pass
+    reader = threading.Timer(0.1, read)
+    reader.start()
+    lines.close()
+    assert reading.is_set()
+    reader.join()

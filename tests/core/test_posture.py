@@ -42,7 +42,7 @@ def test_before_the_first_look_everything_is_unknown_and_nothing_is_fine() -> No
     assert isinstance(safety(now).halted, Unknown)
     assert isinstance(safety(now).at_zero, Unknown)
     assert safety(now).blind
-    assert source(now).fact == Source("kubernetes", False, True, "switches: NeverObserved; workloads: NeverObserved")
+    assert source(now).fact == Source("kubernetes", False, True, "NeverObserved: switches, workloads")
 
 
 def test_a_fact_is_stale_once_its_scope_has_not_looked_for_stale_after() -> None:
@@ -61,7 +61,7 @@ def test_an_empty_look_keeps_facts_fresh() -> None:
 def test_a_failed_look_makes_the_scopes_facts_unknown_at_once() -> None:
     now = posture().updated(at(0), [saw(0, SWITCHES, switch())]).updated(at(1), [failed(1, SWITCHES)])
     assert now.known(switch().subject) == Unknown("Forbidden", "by the test")
-    assert source(now).fact == Source("kubernetes", False, True, "switches: Forbidden; workloads: NeverObserved")
+    assert source(now).fact == Source("kubernetes", False, True, "Forbidden: switches; NeverObserved: workloads")
 
 
 def test_a_source_is_unseen_since_its_last_successful_look() -> None:
@@ -193,3 +193,12 @@ def test_silence_alone_brings_a_turn_when_something_grows_stale() -> None:
     now = posture().updated(at(1), [saw(1, SWITCHES, switch()), saw(3, WORKLOADS, workload())])
     assert now.next_stale() == 6.0
     assert now.updated(at(7), []).next_stale() == 8.0
+
+
+def test_the_silence_of_an_open_watch_before_it_broke_was_no_blindness() -> None:
+    coverage = {WATCH: Coverage(frozenset({"workload"}), 75.0, quiet=True)}
+    now = Posture.initial(at(0), coverage).updated(at(0), [saw(0, WATCH)])
+    broken = now.updated(at(58), [failed(58, WATCH)]).updated(at(60), [failed(60, WATCH)])
+    assert source(broken).since == at(58)
+    again = broken.updated(at(61), [saw(61, WATCH)]).updated(at(62), [failed(62, WATCH)])
+    assert source(again).since == at(62)

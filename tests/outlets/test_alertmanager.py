@@ -169,6 +169,13 @@ async def test_what_fires_again_is_no_longer_sent_as_ended() -> None:
     assert told.posts[0][0]["startsAt"] == "2026-11-23T15:01:30.000Z"
 
 
+async def test_what_the_level_says_is_there_is_never_sent_as_ended_whatever_the_order_of_its_edges() -> None:
+    told = Told()
+    told.clock.pass_(60)
+    await told(MINOR, edges=(fired(MINOR, 60), resolved(MINOR, 60)))
+    assert told.brief() == [["MarketDataStale 1 firing"]]
+
+
 async def test_a_rise_fires_the_new_label_set_first_and_then_ends_the_old_one() -> None:
     told, before = Told(), alert("ExecutionUnverifiable", Sev.SEV1, Subject("safety", ()), Cause.UNVERIFIABLE)
     await told(before, edges=(fired(before),))

@@ -38,7 +38,7 @@ async def test_healthz_is_the_posture_in_a_few_lines() -> None:
     assert said["safety"] == {"halted": {"reason": "Forbidden", "message": "by the test"}, "at_zero": False}
     assert said["alerts"] == {"sev0": 1, "sev1": 0, "sev2": 0, "sev3": 0, "pending": 0}
     assert said["open_incidents"] == 1
-    assert said["sources"]["kubernetes"] == {"up": False, "explanation": "switches: Forbidden"}
+    assert said["sources"]["kubernetes"] == {"up": False, "explanation": "Forbidden: switches"}
 
 
 async def test_the_status_is_the_worst_that_holds_and_what_is_not_confirmed_is_never_safe() -> None:

@@ -35,12 +35,10 @@ class Lines:
     """
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor, self._waiting = descriptor, queue.Queue[str](KEPT)
-        self._dropped, self._written = 0, threading.Event()
+        self._descriptor, self._waiting, self._dropped = descriptor, queue.Queue[str](KEPT), 0
         threading.Thread(target=self._pass_on, name="logs", daemon=True).start()
 
     def write(self, line: str) -> None:
-        self._written.clear()
         try:
             self._waiting.put_nowait(line)
         except queue.Full:
@@ -50,15 +48,14 @@ class Lines:
         """The thread does."""
 
     def close(self) -> None:
-        """Waits a moment for a reader of what was said last."""
-        if not self._waiting.empty():
-            self._written.wait(LAST_WAIT)
+        """Waits a moment for a reader of what was said last, the line that is half written included."""
+        with self._waiting.all_tasks_done:
+            self._waiting.all_tasks_done.wait_for(lambda: not self._waiting.unfinished_tasks, LAST_WAIT)
 
     def _pass_on(self) -> None:
         while True:
             self._write_out(self._waiting.get())
-            if self._waiting.empty():
-                self._written.set()
+            self._waiting.task_done()
             if self._dropped and not self._waiting.full():
                 dropped, self._dropped = self._dropped, 0
                 structlog.get_logger().error("log lines dropped: nobody read them in time", dropped=dropped)
@@ -99,7 +96,9 @@ def _cloud_logging(logger: object, method: str, event: structlog.typing.EventDic
     """``severity``, ``message`` and the incident as ``operation`` (conventions.md, Logs)."""
     level = LEVELS.get(str(event.pop("level", method)), "DEFAULT")
     sev, incident = event.get("sev"), event.pop("incident", "")
-    severity = Sev(sev).cloud_logging if isinstance(sev, int) else level
+    severity = level
+    if isinstance(sev, int):  # what is over must not alert whoever alerts on severity
+        severity = Sev(sev).cloud_logging if level == "ERROR" else "NOTICE"
     named: structlog.typing.EventDict = {"severity": severity, "message": event.pop("event", "")}
     if incident:
         named["logging.googleapis.com/operation"] = {"id": incident, "producer": "watchdog"}

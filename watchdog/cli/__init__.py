@@ -7,6 +7,7 @@ Exit codes: 0 fine, GO; 1 a finding, NO-GO; 2 could not tell, or wrong usage or 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from types import TracebackType
@@ -21,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command ``watchdog``. Raises ``SystemExit(2)`` on wrong usage."""
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type] # structlog would load it: 8 MB that nothing here uses
     sys.excepthook = _untold
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows ASCII only still gets the rest of the line
     options = _parser().parse_args(arguments)
     command: Command = options.command
     try:

@@ -29,6 +29,8 @@ def labels_of(alert: Alert, common: Mapping[str, str], sev: Sev | None = None) -
 def annotations_of(alert: Alert, runbook_base_url: str) -> dict[str, str]:
     """What tells about it, and may change."""
     told = {name: text for name, text in alert.description.annotations.items() if name != "runbook"}
+    if alert.latched:
+        told["summary"] = f"Over, latched until acknowledged: {summary_at_onset(alert)}"
     told |= {"state": str(alert.state), "active_since": rfc3339(alert.active_since.wall)}
     told |= {"incident": alert.incident, "runbook_url": runbook_url(alert, runbook_base_url)}
     if alert.onset != alert.description:

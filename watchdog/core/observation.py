@@ -41,7 +41,11 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What a scope promises: the kinds of fact that it carries, and for how many seconds one look holds."""
+    """What a scope promises: the kinds of fact that it carries, and for how many seconds one look holds.
+
+    ``quiet``: it sees without saying so (an open WATCH). Its silence before a failure was no blindness.
+    """
 
     provides: frozenset[str]
     stale_after: float
+    quiet: bool = False

@@ -29,6 +29,7 @@ class Sight:
     started: Instant
     last_success: Instant | None = None
     problem: Unknown | None = None  # of the newest look, if it failed
+    failed_at: Instant | None = None  # when it first failed since the last success
 
     def unknown(self, at: Instant) -> Unknown | None:
         """Why what this scope said does not hold at ``at``; ``None`` while it does."""
@@ -48,7 +49,10 @@ class Sight:
         return self.last_success.mono + self.coverage.stale_after
 
     @property
-    def last_seen(self) -> Instant:
+    def unseen_since(self) -> Instant:
+        """Since when it is blind, while it is: its last look that succeeded; of a quiet scope, since it failed."""
+        if self.coverage.quiet and self.failed_at is not None:
+            return self.failed_at
         return self.last_success or self.started
 
 
@@ -163,8 +167,8 @@ class Posture:
 
 def _looked(sight: Sight, observation: Observation) -> Sight:
     if isinstance(observation.facts, Unknown):
-        return replace(sight, problem=observation.facts)
-    return replace(sight, last_success=observation.at, problem=None)
+        return replace(sight, problem=observation.facts, failed_at=sight.failed_at or observation.at)
+    return replace(sight, last_success=observation.at, problem=None, failed_at=None)
 
 
 def _counts(
@@ -200,9 +204,17 @@ def _sources(posture: Posture) -> Iterable[Known]:
 def _source(posture: Posture, source: str, scopes: list[Scope]) -> Known:
     failing = [(scope, problem) for scope in scopes if (problem := posture.sights[scope].unknown(posture.at))]
     safety = any(posture.sights[scope].coverage.provides & SAFETY_KINDS for scope in scopes)
-    explanation = "; ".join(f"{scope.part or 'it'}: {problem.reason}" for scope, problem in failing)
-    since = min((posture.sights[s].last_seen for s, _ in failing), key=lambda i: i.mono, default=posture.at)
+    explanation = _grouped((problem.reason, scope.part or "it") for scope, problem in failing)
+    since = min((posture.sights[s].unseen_since for s, _ in failing), key=lambda i: i.mono, default=posture.at)
     return Known(Source(source, not failing, safety, explanation), since, None)
+
+
+def _grouped(failing: Iterable[tuple[str, str]]) -> str:
+    """'ConnectionRefused: watch pods, read ConfigMap x; Forbidden: watch deployments'."""
+    parts: dict[str, list[str]] = {}
+    for reason, part in failing:
+        parts.setdefault(reason, []).append(part)
+    return "; ".join(f"{reason}: {', '.join(those)}" for reason, those in parts.items())
 
 
 def _safety(posture: Posture) -> Known:
@@ -221,5 +233,5 @@ def _blind_since(posture: Posture) -> Instant:
     lost = []
     for kind in ("kill_switch", "workload"):
         scopes = [s for s in posture.sights.values() if kind in s.coverage.provides and s.unknown(posture.at)]
-        lost.append(min((s.last_seen for s in scopes), key=lambda i: i.mono, default=posture.at))
+        lost.append(min((s.unseen_since for s in scopes), key=lambda i: i.mono, default=posture.at))
     return max(lost, key=lambda i: i.mono)

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 
 from watchdog.core.alert import Cause
 from watchdog.core.assessment import Assessment
-from watchdog.core.facts import Market, Safety, Source, Unknown, Watchdog
+from watchdog.core.facts import Safety, Source, Unknown, Watchdog
 from watchdog.core.posture import Known
-from watchdog.core.ruleset import Judgement, Rule, RuleSet
+from watchdog.core.ruleset import Judgement, Rule, RuleSet, may_begin
 from watchdog.core.severity import Sev
 from watchdog.reports import Exit
 
@@ -55,7 +55,10 @@ SIGHT = (Source, Safety, Watchdog)
 
 
 def readiness(assessment: Assessment, rules: RuleSet) -> Readiness:
-    findings = sorted(_findings(assessment, rules), key=lambda f: (f.sev, f.alertname, f.subject))
+    found = [*_findings(assessment, rules)]
+    if not any(finding.sev == Sev.SEV0 for finding in found):
+        found += _unruled(assessment)
+    findings = sorted(found, key=lambda f: (f.sev, f.alertname, f.subject))
     return Readiness(tuple(findings), tuple(dict.fromkeys(_unknowns(assessment, rules))))
 
 
@@ -64,6 +67,13 @@ def _findings(assessment: Assessment, rules: RuleSet) -> Iterator[Finding]:
         if judgement.verdict is True and not isinstance(known.fact, SIGHT) and _in_force(rule, assessment):
             said = rule.describe(known.fact, assessment.posture.globals(), Cause.BREACH, None).annotations
             yield Finding(_worth(rule, judgement), rule.name, str(known.fact.subject), said.get("summary", ""))
+
+
+def _unruled(assessment: Assessment) -> Iterator[Finding]:
+    """That it is not halted or not at zero is Sev-0 (domain.md §2) also where a rule file was forgotten."""
+    safety = assessment.posture.globally(Safety.KIND)
+    if isinstance(safety, Safety) and (safety.halted is False or safety.at_zero is False):
+        yield Finding(int(Sev.SEV0), "Unruled", str(safety.subject).strip(), f"no rule judges it: {safety.explanation}")
 
 
 def _unknowns(assessment: Assessment, rules: RuleSet) -> Iterator[str]:
@@ -102,8 +112,7 @@ def _judgements(assessment: Assessment, rules: RuleSet) -> Iterator[tuple[Known,
 
 
 def _in_force(rule: Rule, assessment: Assessment) -> bool:
-    market = assessment.posture.globally(Market.KIND)
-    return not (rule.market_hours and isinstance(market, Market) and not market.open)
+    return may_begin(rule, assessment.posture.globals())
 
 
 def text(readiness_: Readiness) -> str:
@@ -111,7 +120,7 @@ def text(readiness_: Readiness) -> str:
     lines = [f"{'GO' if readiness_.exit is Exit.FINE else 'NO-GO'}: {_reason(readiness_)}"]
     lines += [f"  Sev-{f.sev}  {f.alertname}  {f.subject}\n         {f.summary}" for f in readiness_.findings]
     lines += [f"  unknown  {sentence}" for sentence in readiness_.unknowns]
-    return "\n".join(lines)
+    return "\n".join("".join(c if c.isprintable() or c == "\n" else "�" for c in line) for line in lines)
 
 
 def _reason(readiness_: Readiness) -> str:

@@ -110,7 +110,8 @@ def shown(why: Unknown | None) -> Unknown | None:
 
 def age_of(posture: Posture, known: Known, now: Instant) -> float:
     """Seconds since the last successful look that says that it is so."""
-    return _age(now, posture.at if known.scope is None else posture.sights[known.scope].last_seen)
+    sight = None if known.scope is None else posture.sights[known.scope]
+    return _age(now, posture.at if sight is None else sight.last_success or sight.started)
 
 
 def _age(now: Instant, then: Instant) -> float:

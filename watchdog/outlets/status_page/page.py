@@ -25,7 +25,8 @@ h1 { border-radius: .4rem; padding: .7rem 1rem; color: #fff; background: #5b6570
 h1.safe { background: #1a7f37; } h1.unsafe { background: #b3121d; } h1.degraded { background: #9a6700; }
 table { border-collapse: collapse; width: 100%; } tr { border-top: 1px solid #d8dde3; }
 td, th { text-align: left; vertical-align: top; padding: .25rem .6rem; overflow-wrap: anywhere; }
-td.age { text-align: right; white-space: nowrap; }
+th, td:first-child, td.age { overflow-wrap: normal; white-space: nowrap; } td.age { text-align: right; }
+@media (max-width: 50rem) { tr, td { display: block; } td.age { text-align: left; } th { display: none; } }
 .sev0 { background: #ffdcdc; } .sev1 { background: #ffe9d6; } .sev2 { background: #fff8d6; }
 .unknown { background: #ececf4; font-style: italic; }
 @media (prefers-color-scheme: dark) {
@@ -49,7 +50,8 @@ def html(level: Assessment, now: Instant, base_url: str, common: Mapping[str, st
     facts, omitted = worst_facts(posture, level.alerts, LIMIT)
     where = " · ".join(common[name] for name in sorted(common))
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="5">'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">'
         f"<title>{escape(state)} · watchdog</title><style>{STYLE}</style></head><body>"
         f'<h1 class="{escape(state)}">{escape(HEADLINES[state])}</h1>'
         f"<p>{escape(where)} As of {rfc3339(level.at.wall)}, {_seconds(now.since(level.at))} ago.</p>"

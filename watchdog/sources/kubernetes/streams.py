@@ -79,7 +79,7 @@ class Cluster:
 
     def watched(self, resource: Resource[Any], namespace: str) -> tuple[str, Stream]:
         reflector = Reflector(resource, namespace, self.telling.inventory.store(resource).looking)
-        coverage = Coverage(PROVIDES[resource.plural], WATCH_STALE)
+        coverage = Coverage(PROVIDES[resource.plural], WATCH_STALE, quiet=True)
         return _name("watch", resource, namespace), Stream(
             coverage, lambda ports: self._watch(self.connect(ports), reflector), WATCH_DEADLINE
         )
