@@ -10,7 +10,7 @@ from watchdog.core.alert import Alert
 from watchdog.core.assessment import Assessment
 from watchdog.core.facts import Fact, Unknown
 from watchdog.core.instant import Instant, rfc3339
-from watchdog.core.notice import runbook_url
+from watchdog.core.notice import annotations_of, runbook_url
 from watchdog.core.observation import Scope
 from watchdog.core.posture import Known, Posture, Sight
 from watchdog.core.redaction import redacted_fact
@@ -92,7 +92,7 @@ def _alert(alert: Alert, base_url: str) -> str:
         str(alert.sev),
         escape(str(alert.state)),
         escape(str(alert.identity)),
-        escape(alert.description.annotations.get("summary", "")) + runbook,
+        escape(annotations_of(alert, base_url).get("summary", "")) + runbook,
         escape(alert.incident),
         rfc3339(alert.active_since.wall),
     )
