@@ -56,7 +56,8 @@ async def test_a_page_fires_with_its_labels_and_resolves(alertmanager: RealAlert
     sent = await alertmanager.notified("firing", alertname="ExecutionWorkloadAboveZero", sev="1", cluster="prod")
     assert sent["labels"]["severity"] == "critical"
     assert sent["annotations"]["incident"] == "20261123T150000Z-execution"
-    assert sent["startsAt"].startswith(str(page.active_since).rstrip("Z"))
+    began = datetime.fromisoformat(str(page.active_since))  # Alertmanager leaves a fraction's last zeros out
+    assert datetime.fromisoformat(sent["startsAt"]) == began
     await publish(outlet, ports, page, EdgeKind.RESOLVED)
     await alertmanager.notified("resolved", alertname="ExecutionWorkloadAboveZero")
 
