@@ -111,6 +111,12 @@ def test_a_reader_who_is_gone_stops_nothing(pipe: Pipe) -> None:
     pipe.stop_reading()
     structlog.get_logger().error("nobody hears this")
     structlog.get_logger().error("nor this")
+    streams = [getattr(handler, "stream", None) for handler in logging.getLogger().handlers]
+    (lines,) = [stream for stream in streams if isinstance(stream, logs.Lines)]
+    for _ in range(500):
+        if lines._waiting.unfinished_tasks:
+            time.sleep(0.01)
+    assert lines._waiting.unfinished_tasks == 0, "what nobody reads must not pile up"
 
 
 def test_the_end_waits_for_a_reader_of_a_line_that_is_half_written(pipe: Pipe) -> None:

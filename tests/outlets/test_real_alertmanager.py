@@ -78,8 +78,9 @@ async def test_a_rise_is_notified_as_a_new_page_and_the_old_one_resolves(
     await publish(outlet, ports, page, EdgeKind.FIRED)
     await alertmanager.notified("firing", sev="1")
     await publish(outlet, ports, replace(page, sev=Sev.SEV0), EdgeKind.ROSE, was=Sev.SEV1)
-    await alertmanager.notified("firing", sev="0")
-    await alertmanager.notified("resolved", sev="1")
+    new, old = await alertmanager.notified("firing", sev="0"), await alertmanager.notified("resolved", sev="1")
+    assert new["fingerprint"] != old["fingerprint"]
+    assert (new["labels"]["severity"], old["labels"]["sev"]) == ("critical", "1")
 
 
 async def test_an_alert_that_alertmanager_refuses_sinks_no_other(alertmanager: RealAlertmanager, ports: Ports) -> None:
