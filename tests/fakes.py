@@ -71,6 +71,9 @@ class MemoryFiles:
             raise found
         return found[:limit]
 
+    async def replace(self, path: str, content: bytes) -> None:
+        self.content[path] = content
+
 
 @dataclass
 class RecordingTerminal:

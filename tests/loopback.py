@@ -14,6 +14,7 @@ async def serving(answer: Answering, greeting: bytes = b"") -> AsyncIterator[str
     """The base URL. ``answer`` gets each request (head and body) of a connection and writes; raising closes it.
     ``greeting`` is sent before anything was asked."""
     conversations: list[asyncio.Task[None]] = []
+    writers: list[asyncio.StreamWriter] = []
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -28,6 +29,7 @@ async def serving(answer: Answering, greeting: bytes = b"") -> AsyncIterator[str
                 writer.transport.abort()
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)  # a conversation that is cancelled before its first step closes nothing
         conversations.append(asyncio.create_task(converse(reader, writer)))
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=256)
@@ -38,6 +40,8 @@ async def serving(answer: Answering, greeting: bytes = b"") -> AsyncIterator[str
         for conversation in conversations:
             conversation.cancel()
         await asyncio.gather(*conversations, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
         for _ in range(5):
             await asyncio.sleep(0)  # the transports' last callbacks, and a connection that was just accepted
 

@@ -52,15 +52,22 @@ class Guarded:
         ]
 
 
+def cluster_alone(content: dict[str, Any]) -> None:
+    """Nothing but the cluster states the kill switch: no service has a word of its own."""
+    content["sources"] = [one for one in content["sources"] if one["kind"] not in ("safety_api", "ops_status")]
+
+
 def guarded(
     act: Callable[[Guarded], Awaitable[T]],
     change: Callable[[dict[str, Any]], None] = lambda content: None,
     *,
     sees: bool = True,
     prepare: Callable[[Guarded], None] = lambda world: None,
+    account: tuple[str, str] | None = None,
 ) -> tuple[T, Guarded]:
     """Runs ``act`` beside the daemon. ``change`` edits the shipped configuration; ``prepare`` the floor, before the
-    start; ``sees``: wait first until everything has been seen once."""
+    start; ``sees``: wait first until everything has been seen once; ``account``: (namespace, name) of the
+    ServiceAccount whose rights the daemon has; by default those that deploy/ gives it."""
 
     async def main() -> tuple[T, Guarded]:
         clock = VirtualClock(asyncio.get_running_loop())
@@ -68,7 +75,7 @@ def guarded(
         content = scene.adapted(scene.Addresses())
         change(content)
         configuration = config.build(scene.shipped(), content)
-        ports = scene.in_process(floor, pager, clock, configuration.labels, files)
+        ports = scene.in_process(floor, pager, clock, configuration.labels, files, account)
         world = Guarded(floor, Daemon(configuration.plan, ports), clock, pager, files)
         prepare(world)
         world.daemon.on_turn = world.note

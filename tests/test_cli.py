@@ -101,7 +101,7 @@ async def test_check_exits_2_with_one_sentence_when_it_cannot_tell(guarded: Guar
     told = await run("check", "--config", str(guarded.config))
     first, *_ = told.out.splitlines()
     assert told.code == 2
-    assert first.startswith("NO-GO: could not tell: kubernetes: read ConfigMap trading-floor/agenttrader-")
+    assert first.startswith("NO-GO: could not tell: kubernetes: ") and "ConfigMap trading-floor/agenttrader-" in first
     assert "Forbidden" in first
 
 
@@ -152,7 +152,48 @@ async def test_without_a_source_that_sees_workloads_check_cannot_tell_and_status
     assert status.out.startswith("UNKNOWN ")
 
 
-@pytest.mark.parametrize("command", ["check", "status"])
+async def test_coverage_of_the_demo_floor_is_complete_and_exits_0(guarded: Guarded) -> None:
+    told = await run("coverage", "--config", str(guarded.config))
+    assert told.code == 0, told.out
+    assert told.out.startswith("COMPLETE as of ")
+    assert "not served    kind            rollouts.argoproj.io" in told.out
+
+
+async def test_coverage_names_what_is_not_observed_and_exits_1(guarded: Guarded) -> None:
+    guarded.floor.server.faults.inject(Refuse(path="/apis/batch/v1/cronjobs", status=403))
+    told = await run("coverage", "--config", str(guarded.config), "--json")
+    document = json.loads(told.out)
+    missing = [row for row in document["rows"] if row["state"] == "not_observed"]
+    assert (told.code, document["complete"]) == (1, False)
+    assert [row["what"] for row in missing if row["area"] == "kind"] == ["cronjobs.batch"]
+    assert {row["reason"] for row in missing} == {"Forbidden"}
+
+
+async def test_coverage_exits_2_when_nothing_can_be_seen(guarded: Guarded, tmp_path: Path) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    guarded.change(lambda content: content["sources"][0].update(kubeconfig=kubeconfig(tmp_path, nobody)))
+    told = await run("coverage", "--config", str(guarded.config), "--within", "2")
+    assert told.code == 2
+    assert told.out.startswith("NOTHING IS SEEN as of ") and "ConnectionRefused" in told.out
+
+
+async def test_coverage_of_nobody_is_one_sentence_and_exit_2() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    told = await run("coverage", "--url", url)
+    assert (told.code, told.out) == (2, "")
+    assert told.err.startswith(f"watchdog: {url}: ConnectionRefused")
+
+
+async def test_coverage_of_something_else_is_one_sentence_and_exit_2(guarded: Guarded) -> None:
+    face = HttpFace(guarded.floor.server)
+    await face.start()
+    told = await run("coverage", "--url", face.url)
+    await face.stop()
+    assert told.code == 2
+    assert "expected a watchdog's answer" in told.err
+
+
+@pytest.mark.parametrize("command", ["check", "status", "coverage"])
 def test_a_fault_of_our_own_is_shown_whole_and_is_no_finding(command: str, tmp_path: Path) -> None:
     """Planted: a report that raises what nobody foresaw."""
     script = (
@@ -161,14 +202,14 @@ def test_a_fault_of_our_own_is_shown_whole_and_is_no_finding(command: str, tmp_p
         "asyncio.run = fault\n"
         "sys.exit(cli.main(sys.argv[1:]))"
     )
-    arguments = {"check": ["check", "--config", str(shipped())], "status": ["status"]}[command]
+    arguments = [command, "--config", str(shipped())] if command == "check" else [command]
     told = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
     assert told.returncode == 2
     assert "LookupError: planted" in told.stderr
     assert told.stderr.endswith("\nwatchdog: could not tell: the above is a fault of the watchdog itself\n")
 
 
-@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize("command", ["run", "check", "coverage"])
 async def test_a_wrong_configuration_is_one_sentence_and_exit_2(guarded: Guarded, command: str) -> None:
     guarded.change(lambda content: content.update(sorces=1))
     told = await run(command, "--config", str(guarded.config))
@@ -212,6 +253,7 @@ async def test_run_serves_pages_logs_json_and_drains_at_sigterm(guarded: Guarded
     )
     await ready(url)
     safe = await run("status", "--url", url)
+    covered = await run("coverage", "--url", url)
     executing(guarded.floor)
     async with asyncio.timeout(10):
         while (unsafe := await run("status", "--url", url, "--json")).code == 0:
@@ -221,6 +263,7 @@ async def test_run_serves_pages_logs_json_and_drains_at_sigterm(guarded: Guarded
     logged = [json.loads(line) for line in out.splitlines()]
     assert process.returncode == 0
     assert (safe.code, safe.out.split()[0]) == (0, "SAFE")
+    assert (covered.code, covered.out.split()[0]) == (0, "COMPLETE")
     assert unsafe.code == 1
     assert [a["alertname"] for a in json.loads(unsafe.out)["alerts"]["alerts"]] == ["ExecutionWorkloadAboveZero"]
     assert [(line["severity"], line["message"]) for line in logged if "sev" in line] == [("ALERT", "alert fired")]
@@ -309,7 +352,7 @@ async def test_rules_check_and_test_pass_on_what_ships() -> None:
     assert checked.out.endswith("fine\n")
 
 
-@pytest.mark.parametrize("command", ["run", "check", "status", "demo", "rules check", "rules test"])
+@pytest.mark.parametrize("command", ["run", "check", "status", "coverage", "demo", "rules check", "rules test"])
 async def test_every_command_explains_itself_with_an_example(command: str) -> None:
     told = await run(*command.split(), "--help")
     assert told.code == 0

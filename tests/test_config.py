@@ -33,7 +33,7 @@ def refused(content: dict[str, Any]) -> str:
 
 def test_what_ships_is_fine() -> None:
     names = [source.name for source in load(CONFIG).plan.sources]
-    assert names == ["kubernetes", "http_health", "market_hours"]
+    assert names == ["kubernetes", "http_health", "ops_status", "safety_api", "market_hours"]
     assert load(CONFIG.with_name("local.yaml")).plan.sources
 
 

@@ -93,22 +93,48 @@ def floor(namespace: str) -> list[dict[str, Any]]:
 
 
 def workload(namespace: str, kind: str, name: str, **env: str) -> dict[str, Any]:
-    container = {"name": name, "image": PAUSE, "env": [{"name": n, "value": v} for n, v in env.items()]}
+    mounts = [{"name": "kill-switch", "mountPath": "/etc/kill-switch"}]
+    variables = [{"name": n, "value": v} for n, v in env.items()]
+    container = {"name": name, "image": PAUSE, "env": variables, "volumeMounts": mounts}
+    made = {"containers": [container], "volumes": [{"name": "kill-switch", "configMap": {"name": "kill-switch"}}]}
     spec: dict[str, Any] = {
         "replicas": 0,
         "selector": {"matchLabels": {"app": name}},
-        "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}},
+        "template": {"metadata": {"labels": {"app": name}}, "spec": made},
     }
     if kind == "StatefulSet":
         spec["serviceName"] = name
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
 
 
-def configuration(cluster: Cluster, alertmanager: str, port: int, path: Path) -> Path:
+async def as_watchdog(cluster: Cluster, folder: Path) -> Path:
+    """A kubeconfig with the rights of deploy/k8s/base in our namespace, and with no others."""
+    namespace, account = cluster.namespace, {"name": "watchdog", "namespace": cluster.namespace}
+    rbac = {"apiVersion": "rbac.authorization.k8s.io/v1"}
+    role, _ = yaml.safe_load_all((shipped().parents[1] / "deploy/k8s/base/rbac.yaml").read_text())
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "watchdog"}
+    await cluster.apply(
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account},
+        {**rbac, "kind": "Role", "metadata": account, "rules": role["rules"]},
+        {**rbac, "kind": "RoleBinding", "metadata": account, "roleRef": reference,
+         "subjects": [{"kind": "ServiceAccount", **account}]},
+    )  # fmt: skip
+    content = yaml.safe_load(await cluster.kubectl("config", "view", "--raw", "--minify", "-o", "yaml"))
+    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+    tokens = f"/api/v1/namespaces/{namespace}/serviceaccounts/watchdog/token"  # old kubectls have no "create token"
+    answer = await cluster.kubectl("create", "--raw", tokens, "-f", "-", text=json.dumps(asked))
+    token = json.loads(answer)["status"]["token"]
+    content["users"] = [{**user, "user": {"token": token}} for user in content["users"]]
+    path = folder / "watchdog.kubeconfig"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def configuration(cluster: Cluster, kubeconfig: Path, alertmanager: str, port: int, path: Path) -> Path:
     content = yaml.safe_load(shipped().read_text())
     content["server"] = {"host": "127.0.0.1", "port": port}
     content["rules"] = [str(rule) for rule in RULES]
-    kubernetes = content["sources"][0] | {"kubeconfig": cluster.kubeconfig, "namespaces": [cluster.namespace]}
+    kubernetes = content["sources"][0] | {"kubeconfig": str(kubeconfig), "namespaces": [cluster.namespace]}
     switch = {"namespace": cluster.namespace, "config_map": "kill-switch", "key": "EXECUTION_HALTED"}
     kubernetes["kill_switches"] = [{"switch": "EXECUTION_HALTED", **switch}]
     named = {"namespace": cluster.namespace, "kind": "Deployment", "name": "execution-agent"}
@@ -147,7 +173,8 @@ async def watchdog(cluster: Cluster, alertmanager_binary: str, tmp_path: Path) -
     memory = tmp_path / "alertmanager"
     memory.mkdir()
     async with running(alertmanager_binary, memory) as alertmanager:
-        config = configuration(cluster, alertmanager.url, port, tmp_path / "watchdog.yaml")
+        rights = await as_watchdog(cluster, tmp_path)
+        config = configuration(cluster, rights, alertmanager.url, port, tmp_path / "watchdog.yaml")
         process = await asyncio.create_subprocess_exec(
             *WATCHDOG, "run", "--config", str(config), stdout=asyncio.subprocess.DEVNULL
         )

@@ -13,7 +13,7 @@ import pytest
 from watchdog.simulator import kubectl
 from watchdog.simulator.faults import Down, Hang, Refuse
 
-from .platform import Guarded, guarded
+from .platform import Guarded, cluster_alone, guarded
 
 SWITCH = "/api/v1/namespaces/trading-floor/configmaps/agenttrader-kill-switch"
 WORKLOADS = (
@@ -45,7 +45,7 @@ def test_row_1_a_switch_that_is_not_halted_is_sev_0_at_once(value: str | None) -
         flip(world, value)
         await world.at(11)
 
-    _, world = guarded(act)
+    _, world = guarded(act, cluster_alone)
     ((when, sev),) = world.fired("KillSwitchNotHalted")
     assert (sev, when) == ("Sev-0", pytest.approx(10, abs=0.02))
 
@@ -56,7 +56,7 @@ def test_row_1_a_switch_that_is_deleted_is_not_halted_and_sev_0_at_once() -> Non
         kubectl.delete(world.floor.cluster, "configmap", "trading-floor", "agenttrader-kill-switch")
         await world.at(11)
 
-    _, world = guarded(act)
+    _, world = guarded(act, cluster_alone)
     assert world.fired("KillSwitchNotHalted") == [(pytest.approx(10, abs=0.02), "Sev-0")]
 
 
@@ -66,7 +66,7 @@ def test_row_2_execution_above_zero_is_sev_0_at_once() -> None:
         scale(world, 1)
         await world.at(11)
 
-    _, world = guarded(act)
+    _, world = guarded(act, cluster_alone)
     assert world.fired("ExecutionWorkloadAboveZero") == [(pytest.approx(10, abs=0.02), "Sev-0")]
 
 
@@ -77,7 +77,7 @@ def test_row_2_holds_while_the_switch_is_unknown() -> None:
         scale(world, 1)
         await world.at(6)
 
-    _, world = guarded(act)
+    _, world = guarded(act, cluster_alone)
     assert world.fired("ExecutionWorkloadAboveZero") == [(pytest.approx(5, abs=0.02), "Sev-0")]
 
 
@@ -86,7 +86,7 @@ def test_row_3_an_unknown_switch_with_execution_at_zero_is_sev_1_after_15_s_and_
         blind_to(world, SWITCH)
         await world.at(900)
 
-    _, world = guarded(act)
+    _, world = guarded(act, cluster_alone)
     assert world.fired("SourceUnavailable") == [(pytest.approx(15, abs=POLL), "Sev-1")]
     assert len(world.edges) == 1, world.edges
 
@@ -96,7 +96,7 @@ def test_row_4_halted_with_execution_unknown_is_sev_1_after_15_s_and_stays_so() 
         blind_to(world, *WORKLOADS)
         await world.at(900)
 
-    _, world = guarded(act)
+    _, world = guarded(act, cluster_alone)
     assert world.fired("SourceUnavailable") == [(pytest.approx(15, abs=POLL), "Sev-1")]
     assert len(world.edges) == 1, world.edges
 
@@ -109,7 +109,7 @@ def test_row_5_both_unknown_is_sev_1_after_15_s_and_sev_0_after_5_minutes(fault:
         world.floor.server.faults.clear()
         await world.at(430)
 
-    _, world = guarded(act)
+    _, world = guarded(act, cluster_alone)
     assert world.fired("SourceUnavailable") == [(pytest.approx(15, abs=POLL), "Sev-1")]
     assert world.fired("ExecutionUnverifiable") == [(pytest.approx(300, abs=POLL), "Sev-0")]
     resolved = [edge.split() for edge in world.edges if " resolved " in edge]
@@ -126,7 +126,7 @@ def test_row_5_both_unknown_after_an_unsafe_look_is_sev_0_at_once() -> None:
         world.floor.server.faults.inject(Down())
         await world.at(30)
 
-    _, world = guarded(act)
+    _, world = guarded(act, cluster_alone)
     ((when, sev),) = world.fired("ExecutionUnverifiableAfterBreach")
     assert (sev, when) == ("Sev-0", pytest.approx(20, abs=POLL + 0.1))
 
@@ -135,7 +135,7 @@ def test_row_5_a_watchdog_that_has_never_seen_anything_is_not_fine() -> None:
     async def act(world: Guarded) -> None:
         await world.at(301)
 
-    _, world = guarded(act, sees=False, prepare=lambda world: world.floor.server.faults.inject(Down()))
+    _, world = guarded(act, cluster_alone, sees=False, prepare=lambda world: world.floor.server.faults.inject(Down()))
     assert world.fired("SourceUnavailable") == [(pytest.approx(15, abs=0.1), "Sev-1")]
     assert world.fired("ExecutionUnverifiable") == [(pytest.approx(300, abs=0.1), "Sev-0")]
 
@@ -151,7 +151,7 @@ def test_only_a_breach_latches() -> None:
         await world.at(70)
         return {identity.rule: str(alert.state) for identity, alert in world.daemon.assessment.alerts.items()}
 
-    states, _ = guarded(act)
+    states, _ = guarded(act, cluster_alone)
     assert states == {"KillSwitchNotHalted": "latched"}
 
 
@@ -163,7 +163,7 @@ def test_blind_time_does_not_resolve_a_breach() -> None:
         await world.at(3_600)
         return {identity.rule: str(alert.state) for identity, alert in world.daemon.assessment.alerts.items()}
 
-    states, _ = guarded(act)
+    states, _ = guarded(act, cluster_alone)
     assert states["ExecutionWorkloadAboveZero"] == "firing"
 
 
@@ -174,5 +174,5 @@ def test_a_wall_clock_that_jumps_an_hour_back_changes_no_verdict_and_no_deadline
         world.clock.shift = timedelta(hours=-1)
         await world.at(20)
 
-    _, world = guarded(act)
+    _, world = guarded(act, cluster_alone)
     assert world.fired("SourceUnavailable") == [(pytest.approx(15, abs=POLL), "Sev-1")]

@@ -22,9 +22,9 @@ from watchdog.simulator import kubectl
 from watchdog.simulator.cluster import Cluster
 from watchdog.simulator.errors import ApiError
 from watchdog.simulator.faults import Down, Fault, HalfLine, Hang, Html, Refuse
-from watchdog.simulator.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, STATEFUL_SETS
+from watchdog.simulator.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, REPLICA_SETS, STATEFUL_SETS
 
-from .platform import Guarded, guarded
+from .platform import Guarded, cluster_alone, guarded
 
 JSON = dict[str, Any]
 FLOOR, AGENTS = "trading-floor", "agenttrader"
@@ -65,10 +65,26 @@ def unsafe_now(cluster: Cluster) -> Iterator[Key]:
     yield from _unsafe_switches(cluster)
     pods = [r.object for r in cluster.records(PODS) if _phase(r.object) not in ("Succeeded", "Failed")]
     workloads = [record.object for kind in (DEPLOYMENTS, STATEFUL_SETS) for record in cluster.records(kind)]
-    for workload in workloads:
+    sets = [record.object for record in cluster.records(REPLICA_SETS)]
+    left = [one for one in sets if not cluster.find(DEPLOYMENTS, *_made_by(one))]  # of a Deployment that is gone
+    for workload in [*workloads, *left]:
         yield from _unsafe_workload(cluster, workload, [pod for pod in pods if _selects(workload, pod)])
     for pod in pods:
-        yield from _unsafe_pod(cluster, pod, [workload for workload in workloads if _selects(workload, pod)])
+        yield from _unsafe_pod(cluster, pod, [workload for workload in [*workloads, *sets] if _selects(workload, pod)])
+
+
+def _made_by(object_: JSON) -> tuple[str, str]:
+    """Namespace and name of the Deployment behind a ReplicaSet or a Pod of one; '' where there was none."""
+    owner = next(iter(object_["metadata"].get("ownerReferences") or ()), {"kind": "", "name": ""})
+    name = {"Deployment": owner["name"], "ReplicaSet": owner["name"].rpartition("-")[0]}.get(owner["kind"], "")
+    return object_["metadata"]["namespace"], name
+
+
+def _told_as(cluster: Cluster, object_: JSON) -> tuple[str, ...]:
+    """What is left of a Deployment that is gone is told as that Deployment."""
+    namespace, name = _made_by(object_)
+    gone = name and not cluster.find(DEPLOYMENTS, namespace, name)
+    return (namespace, "Deployment", name) if gone else _where(object_)
 
 
 def _unsafe_switches(cluster: Cluster) -> Iterator[Key]:
@@ -81,7 +97,7 @@ def _unsafe_switches(cluster: Cluster) -> Iterator[Key]:
 
 
 def _unsafe_workload(cluster: Cluster, workload: JSON, pods: list[JSON]) -> Iterator[Key]:
-    where, template = _where(workload), workload["spec"]["template"]
+    where, template = _told_as(cluster, workload), workload["spec"]["template"]
     if _is_execution(workload) and (workload["spec"].get("replicas", 1) or _reported(workload) or pods):
         yield Key("ExecutionWorkloadAboveZero", where)
     for spec in [template["spec"], *(pod["spec"] for pod in pods)]:
@@ -90,9 +106,9 @@ def _unsafe_workload(cluster: Cluster, workload: JSON, pods: list[JSON]) -> Iter
 
 def _unsafe_pod(cluster: Cluster, pod: JSON, owners: list[JSON]) -> Iterator[Key]:
     if _is_execution(pod) and not any(map(_is_execution, owners)):
-        yield Key("ExecutionWorkloadAboveZero", _where(pod))
+        yield Key("ExecutionWorkloadAboveZero", _told_as(cluster, pod))
     if not owners:
-        yield from _unsafe_modes(cluster, _where(pod), pod["spec"])
+        yield from _unsafe_modes(cluster, _told_as(cluster, pod), pod["spec"])
 
 
 def _unsafe_modes(cluster: Cluster, where: tuple[str, ...], spec: JSON) -> Iterator[Key]:
@@ -147,7 +163,7 @@ def _is_execution(object_: JSON) -> bool:
     images = [c["image"].rpartition("/")[2].partition(":")[0] for c in template["spec"]["containers"]]
     owners = [owner["name"] for owner in object_["metadata"].get("ownerReferences") or ()]
     named = kind == "Deployment" and (namespace, name) in NAMED
-    owned = any(namespace == ns and owner.rpartition("-")[0] == n for owner in owners for ns, n in NAMED)
+    owned = any(namespace == ns and n in (owner, owner.rpartition("-")[0]) for owner in owners for ns, n in NAMED)
     return named or owned or "execution-agent" in labels or bool({*images} & {"execution-agent", "execution-engine"})
 
 
@@ -175,7 +191,7 @@ class Witness:
     turns: tuple[float, int] = (0.0, 0)  # at this instant, so many
 
     def __post_init__(self) -> None:
-        for resource in (CONFIG_MAPS, DEPLOYMENTS, STATEFUL_SETS, PODS):
+        for resource in (CONFIG_MAPS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, PODS):
             self.world.floor.cluster.subscribe(resource, self.look, limit=1_000_000)
         self.world.daemon.on_turn = self.turned
         self.look()
@@ -432,7 +448,7 @@ def run(seed: int, steps: int = 45) -> Witness:
         check_pager(witness)
         return witness
 
-    return guarded(play, prepare=furnished)[0]
+    return guarded(play, cluster_alone, prepare=furnished)[0]
 
 
 # The laws
@@ -442,7 +458,7 @@ def check_truth(witness: Witness) -> None:
     """What is held is what is: every replica count, and what is unsafe."""
     posture, cluster = witness.world.daemon.assessment.posture, witness.world.floor.cluster
     facts = [known.fact for known in posture.facts.values()]
-    assert {_where_of(f) for f in facts if isinstance(f, Workload) and f.kind != "Pod"} == set(_counts(cluster))
+    assert {_where_of(f) for f in facts if isinstance(f, Workload) and f.kind in KINDS} == set(_counts(cluster))
     held = {Key("KillSwitchNotHalted", (f.location,)) for f in facts if isinstance(f, KillSwitch) and f.halted is False}
     counts = [f for f in facts if isinstance(f, Workload) and f.execution]
     held |= {
@@ -450,7 +466,7 @@ def check_truth(witness: Witness) -> None:
         for f in counts
         if f.desired or f.reported or f.live
     }
-    modes = [f for f in facts if isinstance(f, Mode) and f.variable in UNSAFE and f.unsafe is True]
+    modes = [f for f in facts if isinstance(f, Mode) and f.variable in UNSAFE and _is_unsafe(f)]
     held |= {Key("ForbiddenAgentMode", (f.namespace, f.kind, f.workload, f.variable)) for f in modes}
     unsafe, safety = set(unsafe_now(cluster)), posture.globally("safety")
     assert held == unsafe
@@ -462,13 +478,24 @@ def check_truth(witness: Witness) -> None:
     assert own.disagreements == 0, own.explanation
 
 
+def _is_unsafe(mode: Mode) -> bool:
+    """What comes from a ConfigMap: as declared. What was started with it is in tests/sources/kubernetes/."""
+    if mode.workload in ("bulk", "by-key"):
+        return isinstance(mode.declared, str) and mode.declared != "" and UNSAFE[mode.variable](mode.declared)
+    return mode.unsafe is True
+
+
+KINDS = ("Deployment", "StatefulSet")
+
+
 def _where_of(fact: Workload) -> tuple[object, ...]:
     return (fact.namespace, fact.kind, fact.workload, fact.desired, fact.reported, fact.live)
 
 
 def _counts(cluster: Cluster) -> Iterator[tuple[object, ...]]:
     pods = [r.object for r in cluster.records(PODS) if _phase(r.object) not in ("Succeeded", "Failed")]
-    for workload in (record.object for kind in (DEPLOYMENTS, STATEFUL_SETS) for record in cluster.records(kind)):
+    workloads = [record.object for kind in (DEPLOYMENTS, STATEFUL_SETS) for record in cluster.records(kind)]
+    for workload in filter(_is_execution, workloads):
         live = sum(_selects(workload, one) for one in pods)
         yield (*_where(workload), workload["spec"].get("replicas", 1), _reported(workload), live)
 

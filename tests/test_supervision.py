@@ -64,6 +64,66 @@ def test_a_source_that_hangs_becomes_unknown_within_its_deadline() -> None:
     assert observation.at.mono == 3.0
 
 
+def test_a_daemon_that_was_frozen_reads_what_came_meanwhile_before_it_calls_a_source_silent() -> None:
+    """SIGSTOP for five minutes: every timer is due at once, and the socket is full."""
+    begun: list[int] = []
+
+    async def main() -> list[Observation]:
+        waiting, loop = asyncio.Queue[Facts](), asyncio.get_running_loop()
+
+        async def looks(_: Ports) -> AsyncIterator[Facts]:
+            begun.append(1)
+            yield Facts()
+            while True:
+                yield await waiting.get()
+
+        def frozen() -> None:
+            loop._jumping.now += 300  # type: ignore[attr-defined]
+            for number in range(3):
+                loop.call_soon(waiting.put_nowait, Facts(origin=str(number)))
+
+        loop.call_later(1.0, frozen)
+        return await watched(looks, 302.9)
+
+    said = [observation.facts for observation in in_virtual_time(main())]
+    assert said == [Facts(), *(Facts(origin=str(number)) for number in range(3))] and len(begun) == 1
+
+
+def test_a_source_that_is_silent_after_the_daemon_was_frozen_is_found_out_all_the_same() -> None:
+    async def looks(_: Ports) -> AsyncIterator[Facts]:
+        await asyncio.sleep(1e6)
+        yield Facts()
+
+    async def main() -> list[Observation]:
+        loop = asyncio.get_running_loop()
+        loop.call_later(1.0, lambda: setattr(loop._jumping, "now", 301.0))  # type: ignore[attr-defined]
+        return await watched(looks, 310)
+
+    (observation,) = in_virtual_time(main())[:1]
+    assert observation.facts == Unknown("Timeout", "no look within 3 s")
+    assert observation.at.mono == 306.0, "some seconds after it woke"
+
+
+def test_what_is_a_part_of_a_look_is_no_sight_that_is_regained() -> None:
+    async def looks(_: Ports) -> AsyncIterator[Facts]:
+        yield Facts(partial=True)
+        raise KubernetesError(410, "Expired", "")
+
+    said = in_virtual_time(watched(looks, 1.0))
+    assert len(said) < 14, "the pauses grow although each attempt begins well"
+
+
+def test_a_part_of_a_look_that_says_nothing_is_worth_no_turn() -> None:
+    async def looks(_: Ports) -> AsyncIterator[Facts]:
+        yield Facts(partial=True)
+        yield Facts(seen=(workload(),), partial=True)
+        yield Facts()
+        await asyncio.sleep(1)
+
+    said = [observation.facts for observation in in_virtual_time(watched(looks, 0.5))]
+    assert said == [Facts(seen=(workload(),), partial=True), Facts()]
+
+
 def test_a_source_that_ends_is_unknown_and_not_fine() -> None:
     async def looks(_: Ports) -> AsyncIterator[Facts]:
         return

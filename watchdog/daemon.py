@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,7 +20,7 @@ from watchdog.adapters.http import AioHttp
 from watchdog.adapters.status_server import AioStatusServer
 from watchdog.adapters.terminal import Terminal
 from watchdog.core.assessment import Assessment, assess
-from watchdog.core.facts import Receiver
+from watchdog.core.facts import Receiver, Unknown
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
 from watchdog.core.posture import Posture
 from watchdog.core.ruleset import RuleSet
@@ -28,7 +28,7 @@ from watchdog.outlets import Outlet
 from watchdog.outlets.log import Log
 from watchdog.ports import Document, Kubernetes, Page, Ports, StatusServer
 from watchdog.sources import Source, Stream
-from watchdog.supervision import RECEIPTS, Inbox, Outbox, watch_over_outlet, watch_over_stream
+from watchdog.supervision import RECEIPTS, Inbox, Outbox, recollected, watch_over_outlet, watch_over_stream
 
 if TYPE_CHECKING:
     from watchdog.adapters.kubernetes import KubernetesClients
@@ -77,6 +77,7 @@ class Daemon:
     async def run(self) -> None:
         self.ports.status.show("/livez", lambda headers: self._livez())
         self.ports.status.show("/readyz", lambda headers: self._readyz())
+        self.ports = replace(self.ports, recollection=await recollected(self.plan.outlets, self.ports))
         async with asyncio.TaskGroup() as outlets:
             publishing = [
                 outlets.create_task(
@@ -87,6 +88,9 @@ class Daemon:
             ]
             async with _looking(self.plan, self.ports, self.inbox):
                 await self._turns()
+            for outlet in self.plan.receivers:
+                if outlet.at_stop:
+                    self.outboxes[outlet.name].put_last(self.assessment)
             await self._drain()
             for task in publishing:
                 task.cancel()
@@ -95,10 +99,13 @@ class Daemon:
         await self.inbox.put(Observation(RECEIPTS, self.ports.clock.now(), Facts()))
         stopping = asyncio.create_task(self.stop.wait(), name="stop")
         stopping.add_done_callback(lambda _: self.inbox.wake())
-        while not self.stop.is_set():
-            due = self.assessment.next_deadline() - self.ports.clock.now().mono
-            await self.inbox.something_new_or(max(due, SHORTEST_WAIT))
-            self.turn()
+        try:
+            while not self.stop.is_set():
+                due = self.assessment.next_deadline() - self.ports.clock.now().mono
+                await self.inbox.something_new_or(max(due, SHORTEST_WAIT))
+                self.turn()
+        finally:
+            stopping.cancel()
 
     def turn(self) -> None:
         """observation -> posture -> assessment -> outboxes."""
@@ -220,4 +227,5 @@ async def _looking(plan: Plan, ports: Ports, inbox: Inbox) -> AsyncIterator[None
 
 
 def _all_settled(plan: Plan, seen: list[Observation]) -> bool:
-    return {observation.scope for observation in seen} >= plan.streams.keys()
+    over = {o.scope for o in seen if isinstance(o.facts, Unknown) or not o.facts.partial}
+    return over >= plan.streams.keys()

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from watchdog.core.accounting import Recollection
 from watchdog.core.instant import Instant
 from watchdog.core.vitals import Vitals
 
@@ -42,7 +43,7 @@ Lines = AbstractAsyncContextManager[AsyncIterator[bytes]]
 
 
 class Kubernetes(Protocol):
-    """get, list, watch and nothing else: a daemon that can only read.
+    """get, list, watch and review: a daemon that can only read.
 
     Paths are the API's (``/api/v1/namespaces/x/configmaps/y``). Bytes come as the server sent them: the sources decode
     only the fields that they need. Raises ``KubernetesError`` and ``Unreachable``.
@@ -55,6 +56,11 @@ class Kubernetes(Protocol):
     def watch(self, path: str, query: Mapping[str, str], silence: float) -> Lines:
         """The lines of a WATCH (or streaming list), each whole. Ends on a clean EOF; ``Unreachable('Silent')`` when
         nothing came for ``silence`` seconds, ``Unreachable('HalfLine')`` when the stream broke inside a line."""
+        ...
+
+    async def review(self, path: str, body: bytes, timeout: float) -> bytes:
+        """POST a SelfSubject*Review: the one request with a body, which asks what we may do and stores nothing.
+        Any other path is refused with ``ValueError`` before anything is sent."""
         ...
 
 
@@ -78,9 +84,15 @@ class Http(Protocol):
 
 
 class Files(Protocol):
-    """Reads at most ``limit`` bytes of a small file. Raises ``OSError``."""
+    """Small files. Raises ``OSError``."""
 
-    async def read(self, path: str, limit: int) -> bytes: ...
+    async def read(self, path: str, limit: int) -> bytes:
+        """The first ``limit`` bytes."""
+        ...
+
+    async def replace(self, path: str, content: bytes) -> None:
+        """Writes the file anew, whole or not at all: who reads it sees the old content or the new."""
+        ...
 
 
 class Terminal(Protocol):
@@ -125,3 +137,5 @@ class Ports:
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels that every alert carries (``cluster``, ``environment``)."""
     vitals: Vitals = field(default_factory=Vitals)
+    recollection: Recollection = field(default_factory=Recollection)
+    """How far an earlier life of the daemon had seen; empty where nothing is known of one."""

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 
 import structlog
 
+from watchdog.core.accounting import Recollection
 from watchdog.core.alert import Edge, EdgeKind, Identity
 from watchdog.core.assessment import Assessment
 from watchdog.core.facts import Receiver, Unknown
 from watchdog.core.observation import Facts, Observation, Scope
 from watchdog.core.ruleset import RuleSet
 from watchdog.outlets import Batch, Outlet, Receipt
-from watchdog.ports import KubernetesError, Ports, Unreachable
+from watchdog.ports import Clock, KubernetesError, Ports, Unreachable
 from watchdog.sources import Stream
 
 FIRST_RETRY, LAST_RETRY = 0.05, 2.0
@@ -89,6 +90,7 @@ class Outbox:
     level: Assessment | None = None
     edges: Edges = field(default_factory=dict)
     taken: Edges = field(default_factory=dict)
+    owed: Assessment | None = None  # the last level, where it is to be published whatever it says
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, assessment: Assessment, *, wake: bool) -> None:
@@ -96,6 +98,11 @@ class Outbox:
         _add(self.edges, assessment.edges)
         if wake or assessment.edges:
             self.news.set()
+
+    def put_last(self, assessment: Assessment) -> None:
+        """The end of it: published once more before a shutdown."""
+        self.level = self.owed = assessment
+        self.news.set()
 
     async def take(self, renew_every: float | None) -> Batch:
         """The next batch: when there is something new, or when it is time to renew."""
@@ -111,8 +118,10 @@ class Outbox:
         self.taken, self.edges = self.edges, {}
         return Batch(self.level, _in_order(self.taken))
 
-    def settle(self, accepted: bool) -> None:
-        """The end of what was taken: accepted, or to be published again with what has come since."""
+    def settle(self, accepted: bool, level: Assessment | None = None) -> None:
+        """The end of what was taken (with ``level``): accepted, or to be published again with what has come since."""
+        if accepted and level is self.owed:
+            self.owed = None
         if not accepted:
             again, newer = self.taken, self.edges
             _add(again, _in_order(newer))
@@ -122,7 +131,7 @@ class Outbox:
 
     @property
     def empty(self) -> bool:
-        return not (self.edges or self.taken)
+        return not (self.edges or self.taken or self.owed)
 
 
 def _add(edges: Edges, more: Iterable[Edge]) -> None:
@@ -142,9 +151,13 @@ async def watch_over_stream(scope: Scope, stream: Stream, ports: Ports, inbox: I
     was: Unknown | None = None
     while True:
         try:
-            async with aclosing(_within(stream.deadline, stream.looks(ports))) as looks:
+            async with aclosing(_within(stream.deadline, stream.looks(ports), ports.clock)) as looks:
                 async for facts in looks:
+                    if facts.partial and not (facts.seen or facts.gone or facts.position):
+                        continue  # most of a look at a large cluster: it is worth no turn
                     await inbox.put(Observation(scope, facts.at or ports.clock.now(), facts))
+                    if facts.partial:
+                        continue
                     backoff.reset()
                     if was is not None:
                         log.info("sight regained", after=was.reason)
@@ -159,13 +172,14 @@ async def watch_over_stream(scope: Scope, stream: Stream, ports: Ports, inbox: I
         await backoff.wait()
 
 
-async def _within(deadline: float, looks: AsyncIterator[Facts]) -> AsyncGenerator[Facts, None]:
+async def _within(deadline: float, looks: AsyncIterator[Facts], clock: Clock) -> AsyncGenerator[Facts, None]:
     """The looks, each within ``deadline`` seconds of the one before."""
     try:
         while True:
             try:
                 async with asyncio.timeout(deadline) as limit:
-                    facts = await anext(looks)
+                    with _while_awake(limit, deadline, clock):
+                        facts = await anext(looks)
             except StopAsyncIteration:
                 return
             except TimeoutError:
@@ -176,6 +190,29 @@ async def _within(deadline: float, looks: AsyncIterator[Facts]) -> AsyncGenerato
     finally:
         if isinstance(looks, AsyncGenerator):
             await looks.aclose()
+
+
+FROZEN = 1.0
+"""Seconds that a timer is late only if this whole process was stopped (SIGSTOP, a suspended machine)."""
+THAWED_WITHIN = 5.0
+"""Seconds for a stream to read what came to its socket meanwhile, before its silence counts."""
+
+
+@contextmanager
+def _while_awake(limit: asyncio.Timeout, deadline: float, clock: Clock) -> Iterator[None]:
+    """A process that was frozen heard nothing because it did not listen: what waits in its sockets is read first."""
+    began = clock.now()
+
+    def about_to_expire() -> None:
+        late, expires = clock.now().since(began) - deadline, limit.when()
+        if late > FROZEN and expires is not None:
+            limit.reschedule(expires + late + THAWED_WITHIN)
+
+    timer = asyncio.get_running_loop().call_later(deadline - 0.001, about_to_expire)  # due timers run in their order
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def unknown(error: Exception) -> Unknown:
@@ -204,11 +241,24 @@ async def watch_over_outlet(outlet: Outlet, outbox: Outbox, ports: Ports, inbox:
             await inbox.put(_as_observation(receipts, ports))
         if accepted:
             _measure(batch, receipts, ports, rules)
-        outbox.settle(accepted)
+        outbox.settle(accepted, batch.level)
         if accepted:
             backoff.reset()
         else:
             await backoff.wait()
+
+
+async def recollected(outlets: Iterable[Outlet], ports: Ports) -> Recollection:
+    """What the first outlet that remembers an earlier life says of it; nothing that goes wrong there delays the
+    start."""
+    for outlet in outlets:
+        try:
+            async with asyncio.timeout(outlet.timeout):
+                if (found := await outlet.recollection(ports)).looked:
+                    return found
+        except Exception as error:  # one of the three places where faults stop
+            structlog.get_logger().warning("cannot recollect", outlet=outlet.name, detail=str(unknown(error)))
+    return Recollection()
 
 
 async def _publish(outlet: Outlet, batch: Batch, ports: Ports) -> Sequence[Receipt]:

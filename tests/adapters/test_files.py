@@ -49,7 +49,7 @@ async def test_a_read_that_never_returns_costs_one_thread_and_hangs_nobody_else(
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.02):
             await local.read("stuck", 10)
-    with pytest.raises(TimeoutError, match="an earlier read has not come back"):
+    with pytest.raises(TimeoutError, match="an earlier request has not come back"):
         await local.read("stuck", 10)
     assert await local.read(str(tmp_path / "flag"), 10) == b"1"
     released.set()
@@ -72,3 +72,26 @@ async def test_an_error_that_comes_when_nobody_waits_any_more_disturbs_nobody(mo
     released.set()
     while local.reading:
         await asyncio.sleep(0.001)
+
+
+async def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "memory.json"
+    for content in (b"old" * 1_000_000, b"new"):
+        await LocalFiles().replace(str(path), content)
+        assert path.read_bytes() == content
+    assert [entry.name for entry in tmp_path.iterdir()] == ["memory.json"]
+
+
+async def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "memory.json"
+    path.write_bytes(b"old")
+
+    def full(number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        await LocalFiles().replace(str(path), b"new")
+    assert path.read_bytes() == b"old"
+    with pytest.raises(FileNotFoundError):
+        await LocalFiles().replace(str(tmp_path / "no" / "folder"), b"x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -165,6 +166,26 @@ async def test_lines_come_whole_however_they_are_cut(tmp_path: Path, law: str) -
     chunks, expected = STREAMS[law]
     async with api(tmp_path, streaming(*chunks)) as client:
         assert await lines(client) == expected
+
+
+async def test_whoever_works_on_what_had_come_lets_others_have_their_turn(tmp_path: Path) -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async with api(tmp_path, streaming(b"{}\n" * 100)) as client:
+        other = asyncio.create_task(others())
+        async with client.watch("/api/v1/pods", {"watch": "true"}, 5.0) as found:
+            seen = []
+            async for _ in found:
+                time.sleep(0.001)  # work
+                seen.append(turns)
+        other.cancel()
+    assert len(set(seen)) >= 50, "not all hundred in one go"
 
 
 @pytest.mark.parametrize("ends", [True, False])

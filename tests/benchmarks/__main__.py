@@ -1,4 +1,7 @@
-"""``make bench``: prints one table. Milliseconds are this machine's; the ratios travel."""
+"""``make bench``: prints one table. Milliseconds are this machine's; the ratios travel.
+
+``python -m tests.benchmarks scale`` prints its last part alone.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ from typing import Any
 
 import aiohttp
 
-from . import incumbent, turns
+from . import incumbent, scale, turns
 from .processes import Webhook, configured, cpu_seconds, metric, module, process, resident_megabytes, webhook
+from .table import say, spread
 
 SWITCHES, REPLICAS, MODES = 50, 250, 200
 BALLAST = 1_000
@@ -94,16 +98,6 @@ async def daemon(config: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process
         yield started, url, time.monotonic() - began
 
 
-def say(what: str, figure: str, target: str = "") -> None:
-    print(f"{what:<78} {figure:>30}   {target}", flush=True)
-
-
-def spread(milliseconds: Sequence[float]) -> str:
-    ordered = sorted(milliseconds)
-    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-    return f"p50 {statistics.median(ordered):.2f}  p99 {p99:.2f}"
-
-
 async def main() -> None:
     say("what", "measured (ms unless said)", "aim")
     with tempfile.TemporaryDirectory(prefix="watchdog-bench-") as folder:
@@ -124,6 +118,11 @@ async def main() -> None:
             f"{microseconds:.0f} us; {first:.0f} ms",
             "flat",
         )
+
+
+async def at_scale() -> None:
+    with tempfile.TemporaryDirectory(prefix="watchdog-bench-") as folder:
+        await scale.main(Path(folder))
 
 
 def _over(ours: Sequence[float], floor: Sequence[float]) -> float:
@@ -186,4 +185,6 @@ async def polling(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    if sys.argv[1:] != ["scale"]:
+        asyncio.run(main())
+    asyncio.run(at_scale())

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 import watchdog.core.assessment as module
 from watchdog.core.alert import Policy, Rise
-from watchdog.core.assessment import FULL_PASS_SECONDS
-from watchdog.core.facts import Fact, Market, Unknown, Watchdog
+from watchdog.core.assessment import FULL_PASS_SECONDS, Assessment, assess
+from watchdog.core.facts import Fact, Market, Subject, Unknown, Watchdog
+from watchdog.core.known import Known
 from watchdog.core.observation import Coverage, Scope
-from watchdog.core.ruleset import Globals, Judgement
+from watchdog.core.posture import Posture
+from watchdog.core.ruleset import Globals, Judgement, RuleSet
 from watchdog.core.severity import Sev
-from watchdog.core.table import Table
+from watchdog.core.table import BUCKETS, Table
 
 from .worlds import (
     ABOVE_ZERO,
@@ -21,6 +28,7 @@ from .worlds import (
     PlainRule,
     World,
     above_zero,
+    at,
     failed,
     saw,
     switch,
@@ -203,6 +211,39 @@ def test_the_full_pass_finds_within_a_minute_what_the_turns_had_missed() -> None
     assert fact.disagreements == 1
 
 
+class Noting(Table[Subject, Known]):
+    """Notes which shares of the full pass are taken."""
+
+    taken: ClassVar[list[int]] = []
+
+    def bucket(self, number: int) -> Mapping[Subject, Known]:
+        self.taken.append(number)
+        return {}
+
+
+def shares(start: float, *steps: float) -> tuple[list[int], Assessment]:
+    """Those that are taken by turns at these intervals."""
+    Noting.taken.clear()
+    level, now = Assessment.initial(Posture(at(start), {})), start
+    for step in steps:
+        now += step
+        level = assess(level, Posture(at(now), {}, facts=Noting()), RuleSet.of(()))
+    return Noting.taken, level
+
+
+@given(st.floats(0, 1e7), st.lists(st.floats(0.001, 20), min_size=1, max_size=60))
+def test_the_full_pass_takes_every_share_in_turn_and_none_twice(start: float, steps: list[float]) -> None:
+    taken, level = shares(start, *steps)
+    expected = range(int(start // module.SHARE_SECONDS), int(level.at.mono // module.SHARE_SECONDS))
+    assert taken == [number % BUCKETS for number in expected]
+
+
+def test_after_a_pause_of_hours_the_full_pass_is_done_once() -> None:
+    taken, level = shares(7.0, 36_000.0)
+    assert sorted(taken) == list(range(BUCKETS))
+    assert level.next_deadline() > level.at.mono
+
+
 def test_the_full_pass_agrees_with_the_turns_and_changes_nothing() -> None:
     world = World(ABOVE_ZERO, KILL_SWITCH)
     world.turn(0, *(saw(0, WORKLOADS, workload(n % 2, f"w{n}")) for n in range(50)), saw(0, SWITCHES, switch()))
@@ -222,14 +263,33 @@ def test_one_incident_a_group_joins_escalates_and_resolves() -> None:
     assert (first.sev, first.open, len(first.members)) == (Sev.SEV2, True, 1)
     world.turn(1, saw(1, WORKLOADS, workload(1)))
     joined = world.assessment.incidents["execution"]
-    assert (joined.id, joined.sev, joined.open_members) == (first.id, Sev.SEV0, 2)
+    assert (joined.id, joined.sev, len(joined.members)) == (first.id, Sev.SEV0, 2)
     world.turn(2, saw(2, SWITCHES, switch(True)))
     assert world.assessment.incidents["execution"].open
     world.turn(3, saw(3, WORKLOADS, workload(0)))
     last = world.assessment.incidents["execution"]
     assert (last.id, last.open, last.sev) == (first.id, False, Sev.SEV0)
+    assert (len(last.members), last.ended, [str(identity.subject) for identity in last.over]) == (
+        0,
+        2,
+        ["kill_switch EXECUTION_HALTED/config_map/floor/kill-switch", "workload floor/Deployment/execution-agent"],
+    )
     world.turn(4, saw(4, WORKLOADS, workload(1)))
     assert world.assessment.incidents["execution"].id != first.id
+
+
+def test_an_incident_behind_a_latch_keeps_what_is_open_and_a_few_of_what_is_over() -> None:
+    passing = replace(KILL_SWITCH, breach=Policy(Sev.SEV2))
+    world = World(ABOVE_ZERO, passing)
+    world.turn(0, saw(0, WORKLOADS, workload(1)))
+    world.turn(1, saw(1, WORKLOADS, workload(0)))
+    for number in range(2, 102):
+        flips = [saw(number, SWITCHES, switch(halted, f"floor/{number}")) for halted in (False, True)]
+        world.turn(number, *flips)
+    incident = world.assessment.incidents["execution"]
+    assert [identity.rule for identity in incident.members] == ["ExecutionAboveZero"]
+    assert (incident.open, incident.ended, len(incident.over)) == (True, 100, 20)
+    assert incident.over[-1].subject == switch(True, "floor/101").subject
 
 
 def test_alerts_carry_the_id_of_their_incident() -> None:

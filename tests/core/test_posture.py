@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchdog.core.facts import Safety, Source, Subject, Unknown
-from watchdog.core.observation import Coverage, Scope
-from watchdog.core.posture import Known, Posture
+from watchdog.core.known import Known
+from watchdog.core.observation import Coverage, Facts, Observation, Position, Scope
+from watchdog.core.posture import Posture
 
 from .worlds import SWITCHES, WORKLOADS, at, failed, saw, switch, workload
 
@@ -72,12 +73,32 @@ def test_a_source_is_unseen_since_its_last_successful_look() -> None:
 def test_every_state_between_two_turns_is_a_change() -> None:
     now = posture().updated(at(1), [saw(0.1, WORKLOADS, workload(n)) for n in (0, 1, 0)])
     states = next(change.states for change in now.changes if change.subject == workload().subject)
-    assert [known and getattr(known.fact, "desired", None) for known in states] == [0, 1, 0]
+    assert [isinstance(s, Known) and getattr(s.fact, "desired", None) for s in states] == [0, 1, 0]
 
 
 def test_a_look_that_says_the_same_is_no_change() -> None:
     now = posture().updated(at(0), [saw(0, WORKLOADS, workload())]).updated(at(1), [saw(1, WORKLOADS, workload())])
     assert workload().subject not in {change.subject for change in now.changes}
+
+
+def test_a_state_that_a_look_was_first_to_see_is_named_by_its_event() -> None:
+    """Whoever asks what began an excursion finds the write, whichever stream was the first."""
+    looked = posture().updated(at(1), [saw(1, WORKLOADS, workload(1))])
+    events = [Observation(WORKLOADS, at(n), Facts((workload(1),), origin=f"write {n}")) for n in (2, 3)]
+    named = looked.updated(at(3), events)
+    [change] = [change for change in named.changes if change.subject == workload().subject]
+    assert [(s.since, s.origin) for s in change.states] == [(at(1), "write 2")], (
+        "of its first event, and since the look"
+    )
+
+
+def test_how_far_a_history_is_complete_holds_until_it_is_said_anew() -> None:
+    said = Observation(SWITCHES, at(1), Facts(partial=True, position=Position(7, at(1).wall)))
+    now = posture().updated(at(1), [said])
+    assert now.sights[SWITCHES].position == Position(7, at(1).wall)
+    assert now.sights[SWITCHES].last_success is None, "that is no look"
+    now = now.updated(at(2), [saw(2, SWITCHES, switch()), failed(3, SWITCHES)])
+    assert now.sights[SWITCHES].position == Position(7, at(1).wall)
 
 
 def test_a_subject_that_is_gone_is_no_longer_known() -> None:
@@ -122,6 +143,29 @@ def test_an_unknown_collection_is_not_empty() -> None:
     coverage = {WORKLOADS: Coverage(frozenset({"workload"}), 5.0), WATCH: Coverage(frozenset({"workload"}), 5.0)}
     now = Posture.initial(at(0), coverage).updated(at(0), [saw(0, WORKLOADS, workload())])
     assert isinstance(safety(now).at_zero, Unknown)
+
+
+def test_a_part_of_a_look_is_known_at_once_and_proves_nothing_of_the_rest() -> None:
+    coverage = {SWITCHES: Coverage(frozenset({"kill_switch"}), 5), WORKLOADS: Coverage(frozenset({"workload"}), 5)}
+    half = Observation(WORKLOADS, at(1), Facts((workload(0),), partial=True))
+    posture = Posture.initial(at(0), coverage).updated(at(1), [half])
+    safety = posture.globally("safety")
+    assert isinstance(safety, Safety) and isinstance(safety.at_zero, Unknown), "the rest may be above zero"
+    assert posture.changes[0].states[0] is not None
+    whole = posture.updated(at(2), [saw(2, WORKLOADS)])
+    assert getattr(whole.globally("safety"), "at_zero") is True  # noqa: B009
+
+
+@pytest.mark.parametrize("kind", ["kill_switch", "workload", "mode", "latent", "wiring"])
+def test_a_source_that_carries_what_could_enable_execution_carries_safety(kind: str) -> None:
+    now = Posture.initial(at(0), {WATCH: Coverage(frozenset({kind}), 5.0)}).updated(at(0), [])
+    assert getattr(source(now).fact, "safety", None) is True
+
+
+@pytest.mark.parametrize("kind", ["self_report", "endpoint", "blindspot", "grant"])
+def test_a_source_that_carries_somebodys_word_carries_no_safety(kind: str) -> None:
+    now = Posture.initial(at(0), {WATCH: Coverage(frozenset({kind}), 5.0)}).updated(at(0), [])
+    assert getattr(source(now).fact, "safety", None) is False
 
 
 def test_without_a_kill_switch_to_look_at_halted_is_unknown() -> None:

@@ -23,4 +23,6 @@ def test_it_is_a_dict_that_never_changes_under_its_holder(changes: list[dict[str
                 model[key] = value
         assert dict(table) == model
         assert len(table) == len(model)
+        assert [*table.items()] == [(key, table[key]) for key in table]
+        assert [*table.values()] == [table[key] for key in table]
         assert dict(before) == copy

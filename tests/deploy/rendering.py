@@ -1,4 +1,4 @@
-"""``deploy/k8s/base`` as the real kubectl renders it."""
+"""The base and the overlays of ``deploy/k8s`` as the real kubectl renders them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from tests.conftest import real
 
 ROOT = Path(__file__).parent.parent.parent
 BASE = ROOT / "deploy" / "k8s" / "base"
+NAMESPACED = ROOT / "deploy" / "k8s" / "overlays" / "namespaced"
 Object = dict[str, Any]
+WATCHED = {
+    *(("", kind) for kind in ("configmaps", "events", "namespaces", "pods", "replicationcontrollers")),
+    *(("apps", kind) for kind in ("daemonsets", "deployments", "replicasets", "statefulsets")),
+    ("batch", "cronjobs"), ("batch", "jobs"), ("autoscaling", "horizontalpodautoscalers"),
+    ("argoproj.io", "rollouts"), ("keda.sh", "scaledobjects"),
+}  # fmt: skip
+"""Group and resource of what the daemon reads in a cluster."""
 
 
 def kubectl() -> str:
@@ -35,3 +43,16 @@ def of_kind(objects: list[Object], kind: str) -> list[Object]:
 def the(objects: list[Object], kind: str) -> Object:
     (only,) = of_kind(objects, kind)
     return only
+
+
+def granted_by(roles: list[Object]) -> set[tuple[str, str, str, str]]:
+    """Group, resource, verb and name (empty: every object)."""
+    return {
+        (group, resource, verb, name)
+        for role in roles
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        for name in rule.get("resourceNames", [""])
+    }

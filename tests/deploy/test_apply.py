@@ -1,4 +1,4 @@
-"""``deploy/k8s/base`` is what an API server takes: every field is one that Kubernetes has, and kubectl applies it."""
+"""What is deployed is what an API server takes: every field is one that Kubernetes has, and kubectl applies it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 import yaml
 
-from tests.deploy.rendering import ROOT, Object, kubectl, rendered, the
-from watchdog.simulator.apiserver import ApiServer
-from watchdog.simulator.cluster import Cluster
+from tests.deploy.rendering import BASE, NAMESPACED, ROOT, Object, kubectl, rendered, the
 from watchdog.simulator.http_face import HttpFace
+from watchdog.simulator.platform import trading_floor
 
 
 def unknown_fields(documents: list[Object]) -> list[str]:
@@ -25,8 +25,9 @@ def unknown_fields(documents: list[Object]) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_kubernetes_has_every_field_that_is_set() -> None:
-    assert not unknown_fields(rendered())
+@pytest.mark.parametrize("folder", [BASE, NAMESPACED], ids=lambda folder: folder.name)
+def test_kubernetes_has_every_field_that_is_set(folder: Path) -> None:
+    assert not unknown_fields(rendered(folder))
 
 
 def test_a_field_that_kubernetes_does_not_have_is_found() -> None:
@@ -37,10 +38,12 @@ def test_a_field_that_kubernetes_does_not_have_is_found() -> None:
     assert unknown_fields(objects) == [f"{spec}.containers[0].ports[0].port", f"{spec}.enableServiceLink"]
 
 
-async def test_kubectl_applies_it(tmp_path: Path) -> None:
-    served = rendered()
-    assert {"Namespace", "ServiceAccount", "ConfigMap", "ClusterRole", "Deployment"} <= {d["kind"] for d in served}
-    face = HttpFace(ApiServer(Cluster(lambda: datetime.now(UTC))))
+@pytest.mark.parametrize("folder", [BASE, NAMESPACED], ids=lambda folder: folder.name)
+async def test_kubectl_applies_it_to_the_floor(folder: Path, tmp_path: Path) -> None:
+    served = rendered(folder)
+    role = "ClusterRole" if folder == BASE else "Role"
+    assert {"Namespace", "ServiceAccount", "ConfigMap", role, "Deployment"} <= {d["kind"] for d in served}
+    face = HttpFace(trading_floor(lambda: datetime.now(UTC)).server)
     await face.start()
     try:
         told = await _apply(face.url, served, home=tmp_path)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.rendering import ROOT, Object, of_kind, rendered, the
+from tests.deploy.rendering import ROOT, WATCHED, Object, granted_by, of_kind, rendered, the
 from watchdog import __version__
 
 
@@ -49,17 +49,9 @@ def test_everything_is_in_its_own_namespace_and_labelled(base: list[Object]) -> 
         assert metadata["labels"]["app.kubernetes.io/name"] == "watchdog"
 
 
-def test_the_daemon_may_read_four_kinds_and_write_nothing(base: list[Object]) -> None:
-    granted = {
-        (group, resource, verb)
-        for role in of_kind(base, "ClusterRole") + of_kind(base, "Role")
-        for rule in role["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-    kinds = {("", "configmaps"), ("", "pods"), ("apps", "deployments"), ("apps", "statefulsets")}
-    assert granted == {(*kind, verb) for kind in kinds for verb in ("get", "list", "watch")}
+def test_the_daemon_may_read_what_it_watches_and_write_nothing(base: list[Object]) -> None:
+    granted = granted_by(of_kind(base, "ClusterRole") + of_kind(base, "Role"))
+    assert granted == {(*kind, verb, "") for kind in WATCHED for verb in ("get", "list", "watch")}
 
 
 def test_the_role_is_bound_to_the_daemons_own_account_and_no_other(base: list[Object]) -> None:
@@ -84,7 +76,8 @@ def test_the_pod_meets_the_restricted_pod_security_standard(base: list[Object]) 
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert all(volume.keys() == {"name", "configMap"} for volume in pod(base)["volumes"])
+    kinds = {kind for volume in pod(base)["volumes"] for kind in volume.keys() - {"name"}}
+    assert kinds == {"configMap", "emptyDir"}, "what is remembered across a restart is in the one place it may write to"
     labels = the(base, "Namespace")["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
@@ -134,11 +127,19 @@ def test_a_running_pod_finds_the_whole_configuration_where_it_looks(base: list[O
     assert files[config] == (ROOT / "config" / "watchdog.yaml").read_text()
 
 
+def test_what_is_remembered_is_written_where_the_pod_may_write(base: list[Object]) -> None:
+    config = yaml.safe_load((ROOT / "config" / "watchdog.yaml").read_text())
+    (memory,) = [outlet for outlet in config["outlets"] if outlet["kind"] == "memory"]
+    written = [volume["name"] for volume in pod(base)["volumes"] if "emptyDir" in volume]
+    (mount,) = [mount for mount in container(base)["volumeMounts"] if mount["name"] in written]
+    assert str(Path(memory["path"]).parent) == mount["mountPath"] and not mount.get("readOnly")
+
+
 def _mounted(base: list[Object]) -> Iterator[tuple[str, str]]:
     """Path and content of each file that the container sees."""
-    volumes = {volume["name"]: volume["configMap"]["name"] for volume in pod(base)["volumes"]}
+    volumes = {v["name"]: v["configMap"]["name"] for v in pod(base)["volumes"] if "configMap" in v}
     maps = {document["metadata"]["name"]: document["data"] for document in of_kind(base, "ConfigMap")}
-    for mount in container(base)["volumeMounts"]:
+    for mount in [mount for mount in container(base)["volumeMounts"] if mount["name"] in volumes]:
         data, path = maps[volumes[mount["name"]]], mount["mountPath"]
         if key := mount.get("subPath"):
             yield path, data[key]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.core.worlds import ABOVE_ZERO, KILL_SWITCH, SWITCHES, WORKLOADS, World, failed, saw, switch, workload
 from watchdog.core.assessment import Assessment
-from watchdog.core.facts import Endpoint, Fact, Market, Mode, Unknown
+from watchdog.core.facts import Blindspot, Endpoint, Fact, Gap, Market, Mode, Unknown, UnseenWrite
 from watchdog.core.observation import Coverage, Scope
 
 HEALTH = Scope("http_health", "marketdata")
@@ -32,6 +32,20 @@ def unsafe(*more: Fact) -> Assessment:
     world.turn(4, failed(4, SWITCHES), saw(4, HEALTH, ENDPOINT))
     plain = workload(0, "mission-control", execution=False)
     return world.turn(10, saw(10, WORKLOADS, workload(1), plain, mode(), *more), failed(10, SWITCHES))
+
+
+GAP = Gap("kubernetes", "watch", "2026-11-23T14:58:00.000Z", "2026-11-23T15:00:00.000Z", 120.0, "Expired", "compacted")
+WRITE = UnseenWrite("floor", "ConfigMap", "<kill>", GAP.began, GAP.ended, "Rewritten", "revision 7 became 9", "Pod x")
+
+
+def passed() -> Assessment:
+    """At 10 s: it flipped twice, a gap lies behind it in which somebody wrote, and one kind is not observed."""
+    world = World(KILL_SWITCH, ABOVE_ZERO)
+    blind = Blindspot("kind", "rollouts.argoproj.io", "NotServed", "")
+    world.turn(0, saw(0, SWITCHES, switch(), GAP, WRITE, blind), saw(0, WORKLOADS))
+    world.turn(2, saw(1, WORKLOADS, workload(1)), saw(1.5, WORKLOADS, workload(0)))
+    world.turn(6, saw(5, WORKLOADS, workload(2)), saw(5.25, WORKLOADS, workload(0)), saw(6, SWITCHES))
+    return world.turn(10, saw(10, SWITCHES, switch(False)), saw(10, WORKLOADS))
 
 
 def safe() -> Assessment:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tests.alerts import T0, alert, fired, latched, level, resolved, risen
 from tests.fakes import Outside
 from watchdog.core.alert import Cause, Edge, EdgeKind
-from watchdog.core.facts import Subject
+from watchdog.core.facts import Excursion, Subject
 from watchdog.core.severity import Sev
 from watchdog.outlets import Batch, Receipt
 from watchdog.outlets.console import Console
@@ -37,6 +37,13 @@ async def test_a_breach_that_is_over_is_shown_as_latched_with_how_long_it_was() 
     assert lines[2] == (
         "               from 15:00:00.000Z for 2.2 s; it stays until acknowledged · incident 20261123T150000Z-execution"
     )
+
+
+async def test_a_breach_that_is_over_says_how_far_it_went_and_how_often() -> None:
+    was = Excursion("workload", "x", True, "", "", 0.314, "desired 1, live 1", "", "", 2)
+    lines = (await written(latched(replace(alert(), excursion=was), 2.2))).splitlines()
+    said = "lasted 0.31 s (peak desired 1, live 1), 2 times since the start of the watchdog"
+    assert lines[0].endswith(f"is above zero: desired 1, live 0; {said}")
 
 
 async def test_what_resolved_says_how_long_it_lasted() -> None:

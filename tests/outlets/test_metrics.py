@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
@@ -11,10 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 
 from tests.core.worlds import at, workload
 from tests.fakes import Outside
-from tests.outlets.levels import COVERAGE, mode, safe, unsafe
+from tests.outlets.levels import COVERAGE, mode, passed, safe, unsafe
 from watchdog.core.alert import Cause, Identity
 from watchdog.core.assessment import Assessment
-from watchdog.core.facts import Subject, Unknown
+from watchdog.core.facts import Latent, SelfReport, Subject, Unknown, Wiring
 from watchdog.core.posture import Posture
 from watchdog.outlets import Batch
 from watchdog.outlets.metrics import LIMIT, Metrics
@@ -45,6 +46,9 @@ def _samples(text: str) -> Iterator[tuple[str, float]]:
             yield f"{sample.name}{{{labels}}}", sample.value
 
 
+LATENT = Latent("floor", "CronJob", "x", "CronJob x", True, False, "")
+WIRING = Wiring("floor", "Deployment", "execution-agent", False, "", Unknown("Timeout"))
+REPORT = SelfReport("gamma", "http://gamma", "LIVE", True, True, False, "", "")
 SWITCH = "carrier=config_map,location=floor/kill-switch"
 AGENT = "kind=Deployment,namespace=floor,workload=execution-agent"
 
@@ -99,6 +103,27 @@ async def test_a_source_that_never_saw_has_no_timestamp() -> None:
     assert not [name for name in found if "last_success" in name]
 
 
+async def test_what_happened_is_counted_and_counters_begin_at_zero() -> None:
+    found, none = await samples(passed()), await samples(safe())
+    assert found["watchdog_excursions_total{kind=workload}"] == 2.0
+    assert found["watchdog_excursions_total{kind=kill_switch}"] == 1.0
+    assert found["watchdog_gap_seconds_total{source=kubernetes}"] == 120.0
+    assert found["watchdog_unseen_writes_total{}"] == 1.0
+    assert found["watchdog_blindspots{area=kind}"] == 1.0
+    kinds = ("kill_switch", "mode", "self_report", "workload")
+    assert [none[f"watchdog_excursions_total{{kind={kind}}}"] for kind in kinds] == [0.0] * 4
+    assert (none["watchdog_gap_seconds_total{source=kubernetes}"], none["watchdog_unseen_writes_total{}"]) == (0.0, 0.0)
+
+
+async def test_what_could_start_or_would_not_stop_execution_has_series() -> None:
+    found = await samples(unsafe(LATENT, WIRING, REPORT, replace(REPORT, service="delta", unsafe=Unknown("Timeout"))))
+    assert found["watchdog_latent_could_start{kind=CronJob,name=x,namespace=floor}"] == 1.0
+    assert found[f"watchdog_kill_switch_wired{{{AGENT}}}"] == 0.0
+    assert found["watchdog_self_report_unsafe{service=gamma}"] == 1.0
+    assert "watchdog_self_report_unsafe{service=delta}" not in found
+    assert found["watchdog_fact_known{fact=self_report,service=delta}"] == 0.0
+
+
 async def test_alerts_incidents_and_vitals_are_counted() -> None:
     found = await samples(unsafe())
     assert found["watchdog_alerts{alertname=ExecutionAboveZero,alertstate=firing,sev=0}"] == 1.0
@@ -135,7 +160,7 @@ async def test_a_value_without_end_or_that_utf_8_cannot_carry_breaks_nothing() -
 
 
 async def test_promtool_finds_nothing_to_complain_about(promtool: str) -> None:
-    for level in (safe(), unsafe(mode("LIVE", unsafe=True))):
+    for level in (safe(), passed(), unsafe(mode("LIVE", unsafe=True), LATENT, WIRING, REPORT)):
         body = (await scraped(level)).body
         ran = subprocess.run([promtool, "check", "metrics"], input=body, capture_output=True, check=False)
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")

@@ -23,6 +23,7 @@ from watchdog.outlets import Batch, Outlet
 from watchdog.outlets.alertmanager import Alertmanager
 from watchdog.outlets.console import Console
 from watchdog.outlets.log import Log
+from watchdog.outlets.memory import Memory
 from watchdog.outlets.metrics import Metrics
 from watchdog.outlets.status_page import StatusPage
 from watchdog.ports import Unreachable
@@ -62,7 +63,7 @@ def leaking() -> Assessment:
 
 
 def test_every_outlet_is_asked() -> None:
-    assert sorted(ALL) == sorted(module.name for module in pkgutil.iter_modules(outlets.__path__))
+    assert sorted([*ALL, "memory"]) == sorted(module.name for module in pkgutil.iter_modules(outlets.__path__))
 
 
 def test_the_level_does_say_the_secret_and_raises_alerts_of_every_kind_of_fact() -> None:
@@ -86,6 +87,13 @@ async def test_no_outlet_says_a_secret(kind: str) -> None:
     text = b"\n".join(said).decode() + outside.terminal.text + str(logged) + str(receipts)
     assert "BROKER_API_KEY" in text
     assert SECRET not in text
+
+
+async def test_the_memory_holds_no_value_at_all() -> None:
+    level, outside = leaking(), Outside()
+    await Memory(path="/memory.json").publish(Batch(level), outside.ports())
+    written = outside.files.content["/memory.json"]
+    assert isinstance(written, bytes) and b"looked" in written and SECRET.encode() not in written
 
 
 async def test_a_peer_that_fails_is_named_without_the_credentials_of_its_url() -> None:

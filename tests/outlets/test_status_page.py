@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from tests.alerts import alert, level
-from tests.core.worlds import at
+from tests.core.worlds import ABOVE_ZERO, WORKLOADS, World, at, saw, workload
 from tests.fakes import START, HandClock, Outside
-from tests.outlets.levels import COVERAGE, mode, safe, unsafe
+from tests.outlets.levels import COVERAGE, GAP, WRITE, mode, passed, safe, unsafe
 from watchdog.core.alert import State
 from watchdog.core.assessment import Assessment
 from watchdog.core.facts import Subject
 from watchdog.core.posture import Posture
 from watchdog.core.severity import Sev
+from watchdog.core.table import Table
 from watchdog.outlets import Batch
 from watchdog.outlets.status_page import StatusPage
 
@@ -120,6 +122,7 @@ async def test_an_incident_is_told_with_its_members() -> None:
         "opened_at": "2026-11-23T15:00:10.000Z",
         "resolved_at": None,
         "alerts": [{"alert": "ExecutionAboveZero workload floor/Deployment/execution-agent", "open": True}],
+        "ended": 0,
     }
 
 
@@ -129,7 +132,7 @@ async def page(level: Assessment, later: float = 0.0) -> str:
 
 async def test_the_page_shows_posture_alerts_and_the_age_of_every_fact() -> None:
     html = await page(unsafe(), later=2.0)
-    assert '<h1 class="unsafe">UNSAFE</h1>' in html
+    assert '<h1 class="unsafe">UNSAFE: ExecutionAboveZero breach</h1>' in html
     assert '<tr class="sev0"><td>Sev-0</td><td>firing</td>' in html
     assert "As of 2026-11-23T15:00:10.000Z, 2.0 s ago." in html
     assert (
@@ -157,8 +160,8 @@ async def test_page_and_documents_are_bounded_worst_first_with_a_count_of_the_re
     many = unsafe(*(mode(workload=f"w{n}") for n in range(3_000)))
     html, said = await page(many), await told(many, "/api/v1/posture")
     assert html.count("<tr") < 600
-    assert "and 2511 more" in html
-    assert (len(said["facts"]), said["facts_omitted"]) == (2_000, 1_011)
+    assert "and 2512 more" in html
+    assert (len(said["facts"]), said["facts_omitted"]) == (2_000, 1_012)
     assert said["facts"][0]["subject"]["workload"] == "execution-agent"
     flood = level(*(alert(f"R{n}") for n in range(2_100)))
     listed = await told(flood, "/api/v1/alerts")
@@ -180,3 +183,69 @@ async def test_pages_are_hung_up_once_and_show_the_newest_level_when_they_are_as
     await outlet.publish(Batch(unsafe()), outside.ports())
     assert all(outside.status.pages[path] is page for path, page in before.items())
     assert json.loads(before["/healthz"]({}).body)["status"] == "unsafe"
+
+
+async def test_excursions_are_told_with_what_goes_on_first_and_how_long_it_has() -> None:
+    said = await told(passed(), "/api/v1/excursions", later=2.0)
+    assert list(said) == ["as_of", "begun", "excursions", "omitted"]
+    assert said["begun"] == {"kill_switch": 1, "workload": 2}
+    assert said["excursions"][1] == {
+        "of": "workload",
+        "subject_name": "floor/Deployment/execution-agent",
+        "over": True,
+        "began": "2026-11-23T15:00:05.000Z",
+        "ended": "2026-11-23T15:00:05.250Z",
+        "seconds": 0.25,
+        "peak": "desired 2",
+        "began_by": "",
+        "ended_by": "",
+        "count": 2,
+    }
+    now = said["excursions"][0]
+    assert (now["of"], now["over"], now["ended"], now["seconds"]) == ("kill_switch", False, "", 2.0)
+
+
+async def test_an_excursion_that_began_long_ago_and_goes_on_comes_before_a_newer_one_that_is_over() -> None:
+    world = World(ABOVE_ZERO)
+    world.turn(1, saw(1, WORKLOADS, workload(1, "first")))
+    late = world.turn(5, saw(4, WORKLOADS, workload(1, "second")), saw(5, WORKLOADS, workload(0, "second")))
+    said = await told(late, "/api/v1/excursions")
+    assert [found["subject_name"] for found in said["excursions"]] == [
+        "floor/Deployment/first",
+        "floor/Deployment/second",
+    ]
+
+
+async def test_gaps_and_what_was_written_in_them_are_told_newest_first() -> None:
+    said = await told(passed(), "/api/v1/gaps")
+    assert list(said) == ["as_of", "gap_seconds", "unseen_writes_total", "gaps", "unseen_writes", "omitted"]
+    assert (said["gap_seconds"], said["unseen_writes_total"], said["omitted"]) == ({"kubernetes": 120.0}, 1, 0)
+    assert [gap["ended"] for gap in said["gaps"]] == [GAP.ended]
+    assert [(write["name"], write["learned"]) for write in said["unseen_writes"]] == [(WRITE.name, "Pod x")]
+
+
+async def test_an_alert_that_is_over_tells_its_excursion_to_programs_too() -> None:
+    (over,) = [alert for alert in (await told(passed(), "/api/v1/alerts"))["alerts"] if alert["latched"]]
+    assert over["annotations"]["summary"].endswith(
+        "lasted 0.25 s (peak desired 2), 2 times since the start of the watchdog"
+    )
+    assert over["annotations"]["excursion"].startswith("number 2: began 2026-11-23T15:00:05.000Z, ended ")
+
+
+async def test_the_page_shows_what_is_over_and_when_nobody_looked_and_none_of_it_as_markup() -> None:
+    html = await page(passed())
+    assert "<h2>Excursions</h2>" in html and "<h2>Written to unseen</h2>" in html and "<h2>Gaps in seeing</h2>" in html
+    assert "ConfigMap floor/&lt;kill&gt;" in html and "<kill>" not in html
+    assert "<td>workload floor/Deployment/execution-agent (number 2)</td><td>desired 2</td>" in html
+    assert "Excursions" not in await page(safe())
+    assert "Gaps in seeing" not in await page(unsafe(replace(GAP, seconds=0.0, reason="FirstLook")))
+
+
+async def test_the_headline_says_what_is_unsafe_and_what_still_is_before_what_is_over() -> None:
+    html = await page(passed())
+    assert '<h1 class="unsafe">UNSAFE: KillSwitchNotHalted breach (and 1 more)</h1>' in html
+    over = await page(level(alert(state=State.LATCHED)))
+    assert "UNSAFE: Over, latched until acknowledged: execution workload agenttrader/execution-agent is above" in over
+    unjudged = replace(unsafe(), alerts=Table())
+    assert "UNSAFE: an execution workload is above zero</h1>" in await page(unjudged)
+    assert len((await page(level(alert(summary="x" * 999)))).partition("</h1>")[0].partition("<h1")[2]) < 300

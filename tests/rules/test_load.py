@@ -219,6 +219,13 @@ def test_what_cannot_be_seen_does_not_latch_and_may_wait_before_it_is_sev_0() ->
     assert "latch: only a breach latches" in said
 
 
+def test_that_a_service_does_not_answer_may_be_worth_less_than_not_to_see_a_safety_fact() -> None:
+    word = changed("each: workload", "each: self_report").replace("severity: 1, for: 15s", "severity: 2, for: 1m")
+    word = word.replace("workload.execution && workload.live > 0", "self_report.unsafe")
+    word = word.replace("{{ workload.workload }} runs {{ workload.live }}", "it says so")
+    assert only_rule(word).unverifiable == Policy(Sev.SEV2, for_seconds=60)
+
+
 def test_files_are_read_from_disk_and_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     good, binary, large = tmp_path / "good.yaml", tmp_path / "binary.yaml", tmp_path / "large.yaml"
     good.write_text(ABOVE_ZERO)

@@ -50,6 +50,7 @@ class Stage:
 
     cluster: Cluster
     api: Api
+    server: ApiServer
 
     def apply(self, recorded: JSON) -> None:
         """``kubectl apply`` of what was applied when ``recorded`` was."""
@@ -77,7 +78,8 @@ def staged(recordings: Recordings, now: Any = lambda: NOW) -> Stage:
     cluster = Cluster(now)
     for name in ("agenttrader", "trading-floor"):
         cluster.create(NAMESPACES, "", {"metadata": {"name": name}}, Author("test"))
-    stage = Stage(cluster, Api(ApiServer(cluster), "Python/3.11 aiohttp/3.14.5"))
+    server = ApiServer(cluster)
+    stage = Stage(cluster, Api(server, "Python/3.11 aiohttp/3.14.5"), server)
     stage.apply(recordings("get-configmap-kill-switch")["response"]["body"])
     stage.apply(recordings("get-deployment-execution-agent")["response"]["body"])
     settle(cluster)

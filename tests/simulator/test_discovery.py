@@ -11,13 +11,23 @@ AGGREGATED = (
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
 )
 
-GROUPS = ("apps", "batch", "policy", "rbac.authorization.k8s.io")
+GROUPS = {
+    "apps": "v1",
+    "events.k8s.io": "v1",
+    "autoscaling": "v2",
+    "batch": "v1",
+    "policy": "v1",
+    "rbac.authorization.k8s.io": "v1",
+    "apiextensions.k8s.io": "v1",
+    "authentication.k8s.io": "v1",
+    "authorization.k8s.io": "v1",
+}
 
 
 async def test_the_groups_and_their_versions(api: Api) -> None:
     assert (await api.get("/api"))[1]["versions"] == ["v1"]
     groups = (await api.get("/apis"))[1]["groups"]
-    assert {group["name"]: group["preferredVersion"]["version"] for group in groups} == dict.fromkeys(GROUPS, "v1")
+    assert {group["name"]: group["preferredVersion"]["version"] for group in groups} == GROUPS
     assert (await api.get("/apis/apps"))[1]["kind"] == "APIGroup"
 
 

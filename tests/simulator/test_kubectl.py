@@ -1,76 +1,29 @@
-"""The real kubectl, whatever its version, against the HTTP face."""
+"""The real kubectl against the HTTP face: what it shows, follows and changes. Creating and applying are beside."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.simulator.client import config_map, deployment
-from watchdog.simulator.http_face import HttpFace
-from watchdog.simulator.platform import Floor, trading_floor
-from watchdog.simulator.reconcilers.owned import Pace
-
-JSON = dict[str, Any]
-AGENT, GAMMA = ("-n", "agenttrader", "deploy/execution-agent"), ("-n", "trading-floor", "statefulset/gamma-strategy")
-SWITCH = ("-n", "trading-floor", "configmap/agenttrader-kill-switch")
-
-
-@dataclass(frozen=True, slots=True)
-class Kubectl:
-    """Calls kubectl with a home of its own, so that nobody's kubeconfig is read."""
-
-    command: str
-    server: str
-    home: Path
-
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        home = {"HOME": str(self.home), "KUBECONFIG": str(self.home / "config"), "PATH": os.environ["PATH"]}
-        options = ("-s", self.server, "--cache-dir", str(self.home / "cache"))
-        pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(
-            self.command, *options, *arguments, env=home, stdout=pipe, stderr=pipe
-        )
-
-    async def __call__(self, *arguments: str) -> str:
-        process = await self.start(*arguments)
-        out, err = await asyncio.wait_for(process.communicate(), 20)
-        assert process.returncode == 0, (arguments, err.decode())
-        return out.decode()
-
-    async def object(self, *arguments: str) -> JSON:
-        found: JSON = json.loads(await self("get", *arguments, "-o", "json"))
-        return found
-
-
-@pytest.fixture
-def floor() -> Floor:
-    return trading_floor(lambda: datetime.now(UTC), pace=Pace(settle=0.002, start=0.02, stop=0.02))
-
-
-@pytest.fixture
-async def kubectl(floor: Floor, kubectl_command: str, tmp_path: Path) -> AsyncIterator[Kubectl]:
-    face = HttpFace(floor.server)
-    await face.start()
-    controllers = asyncio.create_task(floor.run(), name="controllers")
-    (tmp_path / "config").write_text("{apiVersion: v1, kind: Config}")
-    yield Kubectl(kubectl_command, face.url, tmp_path)
-    controllers.cancel()
-    await face.stop()
-
-
-def manifest(folder: Path, *objects: JSON) -> str:
-    path = folder / "manifest.yaml"
-    path.write_text(yaml.safe_dump_all(objects))
-    return str(path)
+from tests.simulator.client import config_map
+from tests.simulator.manifests import (
+    autoscaler,
+    cron_job,
+    daemon_set,
+    job,
+    node,
+    pod,
+    replica_set,
+    replication_controller,
+    rollout,
+    scaled_object,
+)
+from tests.simulator.real_kubectl import AGENT, GAMMA, SWITCH, Kubectl
+from watchdog.simulator import custom
+from watchdog.simulator.platform import Floor
 
 
 async def test_get_shows_a_table(kubectl: Kubectl) -> None:
@@ -185,25 +138,6 @@ async def test_label_and_annotate(kubectl: Kubectl) -> None:
     assert "team" not in (await kubectl.object(*AGENT))["metadata"]["labels"]
 
 
-async def test_apply_creates_and_configures(kubectl: Kubectl, tmp_path: Path) -> None:
-    other = deployment("other", 1)
-    assert (await kubectl("apply", "-f", manifest(tmp_path, config_map("x", a="1"), other))).count("created") == 2
-    assert (await kubectl("apply", "-f", manifest(tmp_path, config_map("x", a="1"), other))).count("unchanged") == 2
-    other["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "AGENT_MODE", "value": "LIVE"}]
-    assert (await kubectl("apply", "-f", manifest(tmp_path, config_map("x", b="2"), other))).count("configured") == 2
-    assert (await kubectl.object("-n", "trading-floor", "cm/x"))["data"] == {"b": "2"}
-    env = (await kubectl.object("-n", "agenttrader", "deploy/other"))["spec"]["template"]["spec"]["containers"][0][
-        "env"
-    ]
-    assert env == [{"name": "AGENT_MODE", "value": "LIVE"}]
-
-
-async def test_create_and_replace_from_a_file(kubectl: Kubectl, tmp_path: Path) -> None:
-    assert "created" in await kubectl("create", "-f", manifest(tmp_path, config_map("extra", a="1")))
-    assert "replaced" in await kubectl("replace", "-f", manifest(tmp_path, config_map("extra", a="2")))
-    assert (await kubectl.object("-n", "trading-floor", "cm/extra"))["data"] == {"a": "2"}
-
-
 async def test_delete_waits_until_it_is_gone(kubectl: Kubectl, floor: Floor) -> None:
     await kubectl("delete", *SWITCH)
     assert "NotFound" not in await kubectl("get", "cm", "-n", "trading-floor")
@@ -215,11 +149,22 @@ async def test_delete_waits_until_it_is_gone(kubectl: Kubectl, floor: Floor) -> 
 
 
 async def test_delete_of_a_namespace_takes_all_along(kubectl: Kubectl) -> None:
+    assert "namespace/trading-floor" in await kubectl("get", "ns", "-o", "name")
     await kubectl("delete", "namespace", "trading-floor")
-    assert (await kubectl("get", "all,cm", "-A", "-o", "name")).split() == [
-        "deployment.apps/execution-agent",
-        next(one for one in (await kubectl("get", "rs", "-A", "-o", "name")).split()),
-    ]
+    everything = "all,cm,secrets,sa,roles,rolebindings,events,hpa,cronjobs,pdb"
+    assert await kubectl("get", everything, "-n", "trading-floor", "-o", "name") == ""
+    assert "namespace/trading-floor" not in await kubectl("get", "ns", "-o", "name")
+    assert "deployment.apps/execution-agent" in await kubectl("get", "deploy", "-A", "-o", "name")
+
+
+async def test_nothing_new_is_made_in_a_namespace_that_goes(kubectl: Kubectl) -> None:
+    await kubectl("patch", *SWITCH, "-p", '{"metadata":{"finalizers":["example.com/hold"]}}')
+    await kubectl("delete", "ns", "trading-floor", "--wait=false")
+    assert "Terminating" in await kubectl("get", "ns", "trading-floor")
+    said = await kubectl.refused("create", "-f", kubectl.manifest(config_map("late", a="1")))
+    assert "unable to create new content in namespace trading-floor because it is being terminated" in said
+    await kubectl("patch", *SWITCH, "-p", '{"metadata":{"finalizers":null}}')
+    await kubectl("wait", "--for=delete", "ns/trading-floor", "--timeout=10s")
 
 
 async def test_what_is_wrong_is_said_as_a_server_says_it(kubectl: Kubectl) -> None:
@@ -234,3 +179,39 @@ async def test_what_is_wrong_is_said_as_a_server_says_it(kubectl: Kubectl) -> No
 async def test_the_resources_are_discovered(kubectl: Kubectl) -> None:
     assert "statefulsets" in await kubectl("api-resources", "-o", "name")
     assert "Pod Template" in await kubectl("describe", *AGENT)
+
+
+async def test_the_events_of_a_scaling_are_described(kubectl: Kubectl) -> None:
+    await kubectl("scale", *AGENT, "--replicas=1")
+    await kubectl("rollout", "status", *AGENT, "--timeout=10s")
+    described = await kubectl("describe", *AGENT)
+    assert "ScalingReplicaSet" in described and "from 0 to 1" in described
+    shown = await kubectl("get", "events", "-n", "agenttrader")
+    assert shown.split()[:5] == ["LAST", "SEEN", "TYPE", "REASON", "OBJECT"] and "SuccessfulCreate" in shown
+    assert "SuccessfulCreate" in await kubectl("get", "events.events.k8s.io", "-n", "agenttrader")
+
+
+COLUMNS = {
+    "ds": "NAME DESIRED CURRENT READY UP-TO-DATE AVAILABLE NODE SELECTOR AGE",
+    "rs": "NAME DESIRED CURRENT READY AGE",
+    "rc": "NAME DESIRED CURRENT READY AGE",
+    "job": "NAME STATUS COMPLETIONS DURATION AGE",
+    "cronjob": "NAME SCHEDULE TIMEZONE SUSPEND ACTIVE LAST SCHEDULE AGE",
+    "hpa": "NAME REFERENCE TARGETS MINPODS MAXPODS REPLICAS AGE",
+    "rollout": "NAME DESIRED CURRENT UP-TO-DATE AVAILABLE AGE",
+    "scaledobject": "NAME SCALETARGETKIND SCALETARGETNAME MIN MAX AGE",
+    "pod": "NAME READY STATUS RESTARTS AGE",
+    "node": "NAME STATUS ROLES AGE",
+    "crd": "NAME CREATED AT",
+}
+
+
+async def test_each_kind_has_its_table(kubectl: Kubectl) -> None:
+    made = [daemon_set("ds"), replica_set("rs"), replication_controller("rc"), job("job"), cron_job("cj")]
+    made += [autoscaler(), rollout("ro"), scaled_object(), pod("pod"), node("node")]
+    definitions = Path(custom.__file__).parent / "crds"
+    await kubectl("apply", "-f", str(definitions))
+    await kubectl("create", "-f", kubectl.manifest(*made))
+    for kind, header in COLUMNS.items():
+        first, *rows = (await kubectl("get", kind, "-n", "agenttrader")).splitlines()
+        assert (" ".join(first.split()), len(rows) > 0) == (header, True)

@@ -8,9 +8,9 @@ import pytest
 from tests.simulator.client import DEPLOYMENTS, NOW, SWITCHES, Api, config_map, types
 from tests.virtual import in_virtual_time
 from watchdog.simulator import kubectl
+from watchdog.simulator.cells import human_duration
 from watchdog.simulator.cluster import Cluster
 from watchdog.simulator.platform import trading_floor
-from watchdog.simulator.tables import human_duration
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 

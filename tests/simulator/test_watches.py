@@ -226,6 +226,25 @@ def test_a_reader_that_is_too_slow_gets_a_clean_end(cluster: Cluster) -> None:
     in_virtual_time(main())
 
 
+def test_a_reader_may_lag_behind_by_so_many_bytes() -> None:
+    async def main() -> None:
+        cluster = Cluster(lambda: NOW, watch_room=50_000)
+        kubectl.create(cluster, config_map("x", filler="y" * 10_000))
+        async with aclosing(await Api(ApiServer(cluster)).stream(SWITCHES)) as stream:
+            await anext(stream)
+            for first in (0, 4):
+                for number in range(first, first + 4):
+                    kubectl.set_data(cluster, "trading-floor", "x", n=str(number))
+                assert (await anext(stream)).count(b"MODIFIED") == 4
+            for number in range(8, 20):
+                kubectl.set_data(cluster, "trading-floor", "x", n=str(number))
+            rest = b"".join([chunk async for chunk in stream])  # a clean end
+        assert rest.count(b"MODIFIED") <= 4
+        assert now() == 0.0
+
+    in_virtual_time(main())
+
+
 def test_a_stream_that_is_closed_leaves_nothing_behind(cluster: Cluster) -> None:
     server = ApiServer(cluster)
 

@@ -86,9 +86,9 @@ async def test_a_workload_that_makes_no_sense_is_refused(api: Api, change: dict[
     assert (status, body["reason"]) == (422, "Invalid")
 
 
-async def test_protobuf_and_yaml_bodies_are_an_unsupported_media_type(api: Api) -> None:
-    for kind in ("application/vnd.kubernetes.protobuf", "application/yaml"):
-        status, body = await api.call("POST", SWITCHES, {}, b"k8s\x00", content_type=kind)
+async def test_a_body_of_another_kind_is_an_unsupported_media_type(api: Api) -> None:
+    for kind in ("application/cbor", "text/plain"):
+        status, body = await api.call("POST", SWITCHES, {}, b"{}", content_type=kind)
         assert (status, body["reason"]) == (415, "UnsupportedMediaType")
 
 
@@ -221,3 +221,38 @@ async def test_an_unknown_group_is_plain_text_and_an_unknown_resource_a_status(a
 async def test_a_method_that_an_object_does_not_have_is_405(api: Api, method: str) -> None:
     status, body = await api.call(method, SWITCH)
     assert (status, body["reason"]) == (405, "MethodNotAllowed")
+
+
+async def test_a_uid_is_a_precondition_of_a_deletion(api: Api, cluster: Cluster) -> None:
+    status, body = await api.call("DELETE", SWITCH, {}, {"preconditions": {"uid": "another"}})
+    assert (status, body["reason"]) == (409, "Conflict")
+    assert "the UID in the precondition (another) does not match the UID in record" in body["message"]
+    uid = kubectl.get(cluster, "cm", "trading-floor", "agenttrader-kill-switch").uid
+    assert (await api.call("DELETE", SWITCH, {}, {"preconditions": {"uid": uid}}))[0] == 200
+
+
+async def test_a_config_map_without_its_last_key_has_no_data(api: Api) -> None:
+    _, body = await api.patch(SWITCH, {"data": {"EXECUTION_HALTED": None}})
+    assert "data" not in body
+
+
+async def test_an_immutable_config_map_is_kept(api: Api) -> None:
+    await api.patch(SWITCH, {"immutable": True})
+    status, body = await api.patch(SWITCH, {"data": {"EXECUTION_HALTED": "0"}})
+    assert (status, body["message"]) == (
+        422,
+        'ConfigMap "agenttrader-kill-switch" is invalid: data: Forbidden: field is immutable when `immutable` is set',
+    )
+    assert (await api.patch(SWITCH, {"immutable": False}))[0] == 422
+    assert (await api.patch(SWITCH, {"metadata": {"labels": {"a": "b"}}}))[0] == 200
+
+
+async def test_a_name_in_a_body_must_be_that_of_the_path(api: Api) -> None:
+    status, body = await api.call("PUT", SWITCH, {}, config_map("another"))
+    assert (status, "does not match the name on the URL" in body["message"]) == (400, True)
+
+
+async def test_a_secret_is_opaque_and_what_is_written_as_text_is_kept_as_bytes(api: Api) -> None:
+    path = "/api/v1/namespaces/trading-floor/secrets"
+    _, body = await api.call("POST", path, {}, {"metadata": {"name": "s"}, "stringData": {"token": "s3"}})
+    assert (body["type"], body["data"], "stringData" in body) == ("Opaque", {"token": "czM="}, False)

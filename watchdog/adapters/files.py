@@ -1,4 +1,4 @@
-"""Small local files, read so that a file system that hangs cannot hang the daemon."""
+"""Small local files, read and written so that a file system that hangs cannot hang the daemon."""
 
 from __future__ import annotations
 
@@ -8,42 +8,56 @@ import errno
 import os
 import stat
 import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 
 class LocalFiles:
-    """Each read runs in a thread of its own, at most one for a path: one that never returns costs one thread, for ever.
+    """Each request runs in a thread of its own, at most one for a path: one that never returns costs one thread, for
+    ever.
 
     (A pool would do worse: a few hanging reads would fill it, and its threads would hold up the process's exit.)
     """
 
     def __init__(self) -> None:
-        self._reading: dict[str, asyncio.Future[bytes]] = {}
+        self._busy: dict[str, asyncio.Future[Any]] = {}
 
     @property
     def reading(self) -> int:
-        """How many reads have not come back."""
-        return len(self._reading)
+        """How many requests have not come back."""
+        return len(self._busy)
 
     async def read(self, path: str, limit: int) -> bytes:
         """The first ``limit`` bytes of a regular file. Raises ``OSError``."""
-        if path in self._reading:
-            raise TimeoutError(errno.ETIMEDOUT, "an earlier read has not come back", path)
+        return await self._in_a_thread(path, lambda: read_now(path, limit))
+
+    async def replace(self, path: str, content: bytes) -> None:
+        """Whole or not at all, and on the disk when it returns. Raises ``OSError``."""
+        await self._in_a_thread(path, lambda: replace_now(path, content))
+
+    async def _in_a_thread(self, path: str, act: Callable[[], _T]) -> _T:
+        if path in self._busy:
+            raise TimeoutError(errno.ETIMEDOUT, "an earlier request has not come back", path)
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[bytes] = loop.create_future()
-        self._reading[path] = answer
-        threading.Thread(target=self._read, args=(loop, path, limit, answer), name=f"read {path}", daemon=True).start()
+        answer: asyncio.Future[_T] = loop.create_future()
+        self._busy[path] = answer
+        threading.Thread(target=self._act, args=(loop, path, act, answer), name=f"file {path}", daemon=True).start()
         return await answer
 
-    def _read(self, loop: asyncio.AbstractEventLoop, path: str, limit: int, answer: asyncio.Future[bytes]) -> None:
+    def _act(
+        self, loop: asyncio.AbstractEventLoop, path: str, act: Callable[[], _T], answer: asyncio.Future[_T]
+    ) -> None:
         try:
-            outcome: bytes | OSError = read_now(path, limit)
+            outcome: _T | OSError = act()
         except OSError as error:
             outcome = error
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(self._settle, path, answer, outcome)
 
-    def _settle(self, path: str, answer: asyncio.Future[bytes], outcome: bytes | OSError) -> None:
-        self._reading.pop(path, None)
+    def _settle(self, path: str, answer: asyncio.Future[_T], outcome: _T | OSError) -> None:
+        self._busy.pop(path, None)
         if answer.cancelled():  # nobody waits any more
             return
         if isinstance(outcome, OSError):
@@ -68,3 +82,17 @@ def _up_to(number: int, limit: int) -> bytes:
     while len(content) < limit and (part := os.read(number, limit - len(content))):
         content += part
     return content
+
+
+def replace_now(path: str, content: bytes) -> None:
+    """Into a file beside it, to the disk, and then under its name."""
+    beside = f"{path}.new"
+    number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(number, rest) :]
+        os.fsync(number)
+    finally:
+        os.close(number)
+    os.replace(beside, path)  # noqa: PTH105

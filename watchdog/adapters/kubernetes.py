@@ -1,10 +1,15 @@
-"""The Kubernetes API as bytes: GET an object, a page of a list, or the lines of a WATCH. It only ever GETs."""
+"""The Kubernetes API as bytes: GET an object, a page of a list, or the lines of a WATCH.
+
+It only ever GETs, but for one question that the API takes as a POST and stores nowhere: what may I do?
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
 
 import aiohttp
 from yarl import URL
@@ -18,10 +23,33 @@ BODY_LIMIT = 16 << 20
 """Bytes of a whole answer: no object of a real API server is larger than 3 MiB; a page of 500 seldom is 16."""
 LINE_LIMIT = 32 << 20
 """Bytes of one line of a WATCH."""
-BUFFER = 1 << 21
-"""aiohttp's default breaks on a ConfigMap of 900 kB (kube-wire/README.md, point 25)."""
+BUFFER = 1 << 18
+"""Bytes; twice as many may wait in each stream. No line has to fit, as it would if aiohttp cut the lines (kube-wire
+README, point 25): a chunk is taken as it comes."""
 CONNECT_TIMEOUT = 10.0
+SLICE = 0.0005
+"""Seconds of work on lines at a stretch. A page passes through some five tasks, and each waits for one slice of each
+busy stream."""
+REVIEWS = tuple(
+    f"/apis/authorization.k8s.io/v1/{review}" for review in ("selfsubjectaccessreviews", "selfsubjectrulesreviews")
+)
+"""All that is ever POSTed. Spelled out and compared whole: no prefix, no normalisation."""
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "agenttrader-watchdog"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request. Those of a WATCH, a GET and a review are all that there are."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    query: Mapping[str, str]
+    body: bytes | None = None
+
+    @property
+    def granted(self) -> int:
+        """The status of an answer: a review is answered by 201, and nothing was created (kube-wire, point 23)."""
+        return 200 if self.method == "GET" else 201
 
 
 class KubernetesApi:
@@ -35,8 +63,17 @@ class KubernetesApi:
         self._sessions: dict[Server, aiohttp.ClientSession] = {}
 
     async def read(self, path: str, query: Mapping[str, str], timeout: float) -> bytes:
+        return await self._whole(Asked("GET", path, query), timeout)
+
+    async def review(self, path: str, body: bytes, timeout: float) -> bytes:
+        """https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/"""
+        if path not in REVIEWS:
+            raise ValueError(f"{path}: only SelfSubject*Reviews are ever posted")
+        return await self._whole(Asked("POST", path, {}, body), timeout)
+
+    async def _whole(self, asked: Asked, timeout: float) -> bytes:
         try:
-            async with asyncio.timeout(timeout), self._get(path, query, aiohttp.ClientTimeout(total=None)) as response:
+            async with asyncio.timeout(timeout), self._opened(asked, aiohttp.ClientTimeout(total=None)) as response:
                 return await whole(response, BODY_LIMIT)
         except TimeoutError:
             raise Unreachable("Timeout", f"no whole answer within {timeout:g} s") from None
@@ -50,7 +87,7 @@ class KubernetesApi:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=silence)
         async with AsyncExitStack() as opened:
             try:
-                response = await opened.enter_async_context(self._get(path, query, timeout))
+                response = await opened.enter_async_context(self._opened(Asked("GET", path, query), timeout))
             except aiohttp.SocketTimeoutError:
                 raise _silent(silence) from None
             except FAULTS as error:
@@ -58,16 +95,16 @@ class KubernetesApi:
             yield _lines(response, silence)
 
     @asynccontextmanager
-    async def _get(
-        self, path: str, query: Mapping[str, str], timeout: aiohttp.ClientTimeout
+    async def _opened(
+        self, asked: Asked, timeout: aiohttp.ClientTimeout
     ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
-        """A 200 in JSON. Once more with new credentials after a 401."""
-        response = await self._answer(path, query, timeout)
+        """What was asked for, in JSON. Once more with new credentials after a 401."""
+        response = await self._answer(asked, timeout)
         if response.status == 401 and await self._login.renewed_after_401():
             response.close()
-            response = await self._answer(path, query, timeout)
+            response = await self._answer(asked, timeout)
         try:
-            await _refuse_all_but_json(response)
+            await _refuse_all_but_json(response, asked.granted)
             yield response
         finally:
             if response.content.at_eof():
@@ -75,13 +112,13 @@ class KubernetesApi:
             else:
                 response.close()
 
-    async def _answer(
-        self, path: str, query: Mapping[str, str], timeout: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
+    async def _answer(self, asked: Asked, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         server, headers = await self._login.current()
-        return await self._session(server).get(
-            URL(server.host + path).with_query(dict(query)),
-            headers=headers,
+        return await self._session(server).request(
+            asked.method,
+            URL(server.host + asked.path).with_query(dict(asked.query)),
+            data=asked.body,
+            headers=headers if asked.body is None else {**headers, "Content-Type": "application/json"},
             timeout=timeout,
             proxy=server.proxy,
             server_hostname=server.name,
@@ -126,11 +163,16 @@ class KubernetesClients:
 
 
 async def _lines(response: aiohttp.ClientResponse, silence: float) -> AsyncGenerator[bytes, None]:
-    buffer = LineBuffer(LINE_LIMIT)
+    """What lies in the buffer may keep its reader busy for a tenth of a second: others have their turn meanwhile."""
+    buffer, now = LineBuffer(LINE_LIMIT), asyncio.get_running_loop().time
     try:
         while chunk := await response.content.readany():
+            since = now()
             for line in buffer.lines(chunk):
                 yield line
+                if now() - since > SLICE:
+                    await asyncio.sleep(0)
+                    since = now()
     except aiohttp.SocketTimeoutError:
         raise _silent(silence) from None
     except (aiohttp.ClientError, OSError) as error:
@@ -142,10 +184,10 @@ def _silent(seconds: float) -> Unreachable:
     return Unreachable("Silent", f"nothing came for {seconds:g} s")
 
 
-async def _refuse_all_but_json(response: aiohttp.ClientResponse) -> None:
+async def _refuse_all_but_json(response: aiohttp.ClientResponse, granted: int) -> None:
     if 300 <= response.status < 400:
         raise Unreachable("Redirected", f"to {response.headers.get('Location', 'nowhere')[:SHOWN]}")
-    if response.status != 200:
+    if response.status != granted:
         raise refused(response.status, await whole(response, 1 << 20))
     if response.content_type != "application/json":
         raise Unreachable("NotJson", f"expected JSON, found {response.content_type or 'nothing'}")

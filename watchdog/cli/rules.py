@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from watchdog.cli.usage import Commands, add_command, refuse
-from watchdog.reports import Exit
+from watchdog.reports import Exit, counted
 
 
 def add(commands: Commands) -> None:
@@ -29,7 +29,7 @@ def check(options: argparse.Namespace) -> int:
         return refuse(*error.problems)
     except ConfigError as error:
         return refuse(str(error))
-    print(f"{len(rules.rules)} rules in {len(options.file)} files: fine")
+    print(f"{counted(len(rules.rules), 'rule')} in {counted(len(options.file), 'file')}: fine")
     return Exit.FINE
 
 

@@ -6,9 +6,8 @@ import argparse
 import asyncio
 import json
 
-from watchdog.cli.usage import Commands, add_command, refuse
+from watchdog.cli.usage import HERE, Commands, add_command, refuse
 
-HERE = "http://127.0.0.1:8080"
 PATHS = {"health": "/healthz", "alerts": "/api/v1/alerts"}
 LIMIT = 1 << 26
 """Bytes of an answer."""

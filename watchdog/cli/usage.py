@@ -13,6 +13,9 @@ from typing import TypeAlias
 
 from watchdog.reports import Exit
 
+HERE = "http://127.0.0.1:8080"
+"""Where a daemon serves unless told otherwise."""
+
 Command: TypeAlias = Callable[[argparse.Namespace], int]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 

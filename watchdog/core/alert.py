@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from watchdog.core.facts import Subject
+from watchdog.core.facts import Excursion, Subject
 from watchdog.core.instant import Instant
 from watchdog.core.severity import Sev
 
@@ -100,6 +100,7 @@ class Alert:
     description: Description  # what it says now, or said when it was last seen
     onset: Description  # what it said when it began
     incident: str = ""
+    excursion: Excursion | None = None  # of a latched one: how long it was so, how far it went, how often it was
 
     @property
     def open(self) -> bool:

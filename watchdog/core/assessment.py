@@ -24,15 +24,18 @@ from watchdog.core.alert import (
     next_due,
     step,
 )
-from watchdog.core.facts import Market, Subject, Unknown, Watchdog
+from watchdog.core.excursion import excursion_of
+from watchdog.core.facts import Excursion, Market, Subject, Unknown, Watchdog
 from watchdog.core.incident import Incident, after, opened
 from watchdog.core.instant import Instant
-from watchdog.core.posture import Change, Known, Posture
+from watchdog.core.known import Change, Known
+from watchdog.core.posture import Posture
 from watchdog.core.ruleset import Globals, Judgement, Rule, RuleSet, may_begin
 from watchdog.core.severity import Sev
 from watchdog.core.table import BUCKETS, Table
 
 FULL_PASS_SECONDS = 60.0
+SHARE_SECONDS = FULL_PASS_SECONDS / BUCKETS
 AUDIT_SECONDS = 2.0
 """How often at least a turn is due, for its share of the full pass: also the sign that the loop turns."""
 BOUND = 20_000
@@ -49,7 +52,7 @@ class Assessment:
     incidents: Mapping[str, Incident] = field(default_factory=dict)  # the newest of each group
     agenda: Agenda[Identity] = field(default_factory=Agenda)  # when time alone changes an alert
     edges: tuple[Edge, ...] = ()  # of this turn
-    audited: float = 0.0  # how far the rolling full pass has come, in monotonic seconds
+    audited: int = 0  # how far the rolling full pass has come: the next share, each of them SHARE_SECONDS long
 
     @property
     def at(self) -> Instant:
@@ -57,12 +60,21 @@ class Assessment:
 
     @classmethod
     def initial(cls, posture: Posture) -> Assessment:
-        return cls(posture, audited=posture.at.mono)
+        return cls(posture, audited=_share(posture.at))
 
     def next_deadline(self) -> float:
         """The monotonic second at which the next turn is due although nothing new was seen."""
-        audit, stale, timer = self.audited + AUDIT_SECONDS, self.posture.next_stale(), self.agenda.next_due()
+        audit, stale, timer = (
+            self.audited * SHARE_SECONDS + AUDIT_SECONDS,
+            self.posture.next_stale(),
+            self.agenda.next_due(),
+        )
         return min(due for due in (audit, timer, None if stale is None else stale + 0.001) if due is not None)
+
+
+def _share(at: Instant) -> int:
+    """Which share of the full pass is next. A number, for an instant that fractions are added to skips one at times."""
+    return int(at.mono // SHARE_SECONDS)
 
 
 def assess(previous: Assessment, posture: Posture, rules: RuleSet) -> Assessment:
@@ -96,11 +108,11 @@ class _Turn:
     def judge_changes(self, changes: Iterable[Change]) -> None:
         """Each state counts, in order, and was seen when it was taken, whatever became of its source since."""
         for change in changes:
-            for known in change.states:
-                if known is None:
-                    self._gone(change.subject)
+            for state in change.states:
+                if isinstance(state, Known):
+                    self._judge(state, since=state.since, unseen=False)
                 else:
-                    self._judge(known, since=known.since, unseen=False)
+                    self._gone(change.subject)
 
     def judge_changed_globals(self) -> None:
         before = self.previous.posture.globals()
@@ -134,13 +146,11 @@ class _Turn:
 
     def run_full_pass(self) -> None:
         """The share of the full pass that is due: every subject is judged again within FULL_PASS_SECONDS."""
-        share = FULL_PASS_SECONDS / BUCKETS
-        due = min(BUCKETS, int((self.at.mono - self.audited) / share))
-        first = int(self.audited / share)
-        for number in range(first, first + due):
+        due = _share(self.at)
+        for number in range(max(self.audited, due - BUCKETS), due):
             for known in self.posture.facts.bucket(number % BUCKETS).values():
                 self._audit(known)
-        self.audited = max(self.audited + due * share, self.at.mono - FULL_PASS_SECONDS)
+        self.audited = max(self.audited, due)
 
     def _audit(self, known: Known) -> None:
         subject = known.fact.subject
@@ -212,6 +222,8 @@ class _Turn:
     def _put(self, identity: Identity, before: Alert | None, now: Alert | None) -> None:
         if before is None and now is None:
             return
+        if now is not None and now.latched:
+            now = replace(now, excursion=self._excursion(identity.subject))
         if before is None and now is not None and now.sev is not Sev.SEV0 and self.kept >= BOUND:
             beyond = self.watchdog.alerts_beyond_bound + 1
             self.watchdog = replace(self.watchdog, alerts_beyond_bound=beyond, explanation=f"{identity} was not kept")
@@ -221,6 +233,11 @@ class _Turn:
         self.kept += (now is not None) - (before is not None)
         self.alerts[identity] = now
         self.agenda = self.agenda.with_(identity, None if now is None else self._due(now))
+
+    def _excursion(self, subject: Subject) -> Excursion | None:
+        """What is known of how the subject was unsafe, now that it no longer is."""
+        known = self.posture.facts.get(excursion_of(subject))
+        return known.fact if known is not None and isinstance(known.fact, Excursion) and known.fact.over else None
 
     def _due(self, alert: Alert) -> float | None:
         """When to judge this alert again: in the future, so that a turn ends."""

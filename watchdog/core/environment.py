@@ -4,16 +4,23 @@
 ``$$(VAR)`` does not. A Secret is never read. What we cannot see is ``Unknown``, and stays so through every expansion.
 Two things that the kubelet does are left out because no watched variable can come from them: service links, and that
 older kubelets skip the keys of an ``envFrom`` that are no C identifiers.
+
+What runs now, and what the next start would get, are two environments: ``core.started`` says which ConfigMaps a
+running container was started with, and the same function is asked with those.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from watchdog.core.facts import Unknown
+from watchdog.core.quantity import in_units_of
+
+if TYPE_CHECKING:  # a container is made of the entries that are defined here
+    from watchdog.core.pod import Container
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +44,20 @@ class FieldPath:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourcePath:
+    """``valueFrom.resourceFieldRef``: a limit or request of this container (``container`` empty) or of another."""
+
+    resource: str  # limits.cpu
+    container: str = ""
+    divisor: str = ""  # empty or zero is 1
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
-    """A ``valueFrom`` that we do not compute (``resourceFieldRef``, ``fileKeyRef``, one that is newer than we are)."""
+    """A ``valueFrom`` that we do not compute (``fileKeyRef``, one that is newer than we are)."""
 
 
-Origin: TypeAlias = ConfigMapKey | SecretKey | FieldPath | Unread
+Origin: TypeAlias = ConfigMapKey | SecretKey | FieldPath | ResourcePath | Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +87,32 @@ class Bearer:
     name: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    uid: str = ""
+    service_account: str = ""
+    node: str = ""
 
 
-ConfigMaps = Callable[[str], Mapping[str, str] | Unknown | None]
-"""A ConfigMap's data by its name: ``None`` if it does not exist, ``Unknown`` if it is not in sight."""
+@dataclass(frozen=True, slots=True)
+class Perhaps(Unknown):
+    """Why a key of a ConfigMap that is not there may have been: it is no more than a doubt where ``envFrom`` takes all
+    keys, as about a Secret's."""
+
+
+ConfigMaps: TypeAlias = Callable[[str], Mapping[str, str | Unknown] | Unknown | None]
+"""A ConfigMap's data by its name: ``None`` if it does not exist, ``Unknown`` if it is not in sight; so may a single key
+be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blind:
-    """An ``envFrom`` whose contents we do not see: it may set any name with its prefix."""
+    """An ``envFrom`` whose contents we do not see: it may set any name with its prefix, or just that one."""
 
     prefix: str
     why: Unknown
+    exact: bool = False
+
+    def covers(self, name: str) -> bool:
+        return name == self.prefix if self.exact else name.startswith(self.prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +131,47 @@ class Environment:
     def covered_by(self, name: str) -> Unknown | None:
         """Why the name may be set to something that we do not see."""
         after = self.blind[self.settled.get(name, 0) :]
-        return next((source.why for source in after if name.startswith(source.prefix)), None)
+        return next((source.why for source in after if source.covers(name)), None)
 
 
-def environment(
-    variables: tuple[Variable, ...], bulk: tuple[Bulk, ...], bearer: Bearer, config_maps: ConfigMaps
-) -> Environment:
-    """The environment of one container."""
-    being = _Being(bearer, config_maps)
-    for source in bulk:
+def environment(container: Container, bearer: Bearer, config_maps: ConfigMaps) -> Environment:
+    """The environment that a container would be started with."""
+    being = _Being(container, bearer, config_maps)
+    for source in container.bulk:
         being.take_all(source)
-    for variable in variables:
+    for variable in container.variables:
         being.take(variable)
     return being.environment()
+
+
+def needed(container: Container, names: Iterable[str]) -> frozenset[str]:
+    """The names that the values of ``names`` depend on, themselves among them: through ``$(X)`` in a value, and through
+    ``$(X)``, ``$X`` and ``${X}`` in the command and what it refers to. No other entry of ``env`` need be kept."""
+    literals: dict[str, list[str]] = {}
+    for variable in container.variables:
+        literals.setdefault(variable.name, []).append(variable.value)
+    found = dict.fromkeys(names)
+    queue = [*found, *(n for word in container.command + container.args for n in _mentioned(word))]
+    while queue:
+        name = queue.pop()
+        found[name] = None
+        mentioned = (n for value in literals.pop(name, ()) for n in _mentioned(value))
+        queue.extend(n for n in mentioned if n not in found)
+    return frozenset(found)
+
+
+def _mentioned(text: str) -> Iterable[str]:
+    if "$" not in text:
+        return ()
+    closed = text[: text.rfind(")") + 1]
+    return [match[2] for match in _REFERENCE.finditer(closed) if match[2]] + _PARAMETER.findall(text)
 
 
 class _Being:
     """An environment in the making; it lives no longer than the call."""
 
-    def __init__(self, bearer: Bearer, config_maps: ConfigMaps) -> None:
-        self.bearer, self.config_maps = bearer, config_maps
+    def __init__(self, container: Container, bearer: Bearer, config_maps: ConfigMaps) -> None:
+        self.container, self.bearer, self.config_maps = container, bearer, config_maps
         self.values: dict[str, str | Unknown] = {}
         self.blind: list[Blind] = []
         self.settled: dict[str, int] = {}
@@ -135,9 +186,12 @@ class _Being:
             self.blind.append(Blind(source.prefix, data))
             return
         for key, value in data.items():
-            self._set(source.prefix + key, value, (source.config_map, key))
+            if isinstance(value, Perhaps):
+                self.blind.append(Blind(source.prefix + key, value, exact=True))
+            else:
+                self._set(source.prefix + key, value, (source.config_map, key))
 
-    def _contents(self, source: Bulk) -> Mapping[str, str] | Unknown:
+    def _contents(self, source: Bulk) -> Mapping[str, str | Unknown] | Unknown:
         if source.secret:
             return _from_secret(source.secret)
         data = self.config_maps(source.config_map)
@@ -169,6 +223,8 @@ class _Being:
                 return _from_secret(secret)
             case FieldPath(path):
                 return _field(path, self.bearer)
+            case ResourcePath():
+                return _resource(origin, self.container, self.bearer)
             case Unread():
                 return Unknown("NotResolved", "its valueFrom is of a kind that is not resolved here")
 
@@ -183,40 +239,65 @@ class _Being:
         return _missing(origin.config_map) if data is None else _missing(origin.config_map, origin.key)
 
     def _expanded(self, text: str) -> str | Unknown:
-        """Every ``$(NAME)`` replaced; one reference that is unknown makes the whole unknown."""
-        if "$" not in text:
-            return text
+        """One reference that is unknown makes the whole unknown."""
         unknown: list[Unknown] = []
 
-        def replaced(match: re.Match[str]) -> str:
-            if match[1] == "$":
-                return "$"
-            value = self._referenced(match[2])
-            if isinstance(value, Unknown):
-                unknown.append(value)
-            return match[0] if value is None or isinstance(value, Unknown) else value
+        def marked(why: Unknown) -> str:
+            unknown.append(why)
+            return ""
 
-        expanded = _REFERENCE.sub(replaced, text)
-        return unknown[0] if unknown else expanded
+        text = expanded(text, self.environment(), marked)
+        return unknown[0] if unknown else text
 
-    def _referenced(self, name: str) -> str | Unknown | None:
-        so_far = self.environment()
-        return so_far.covered_by(name) or so_far.get(name)
+
+def expanded(text: str, environment: Environment, marked: Callable[[Unknown], str]) -> str:
+    """Every ``$(NAME)`` replaced, and what is unknown by what ``marked`` makes of it. ``$$`` is ``$``; a name that is
+    not set stays as it stands (the rules of ``k8s.io/kubernetes/third_party/forked/golang/expansion``)."""
+
+    def replaced(match: re.Match[str]) -> str:
+        if match[1] == "$":
+            return "$"
+        value = environment.covered_by(match[2]) or environment.get(match[2])
+        if isinstance(value, Unknown):
+            return marked(value)
+        return match[0] if value is None else value
+
+    if "$" not in text:
+        return text
+    end = text.rfind(")") + 1  # beyond it nothing is looked for again and again: a text may be a megabyte
+    return _REFERENCE.sub(replaced, text[:end]) + text[end:].replace("$$", "$")
 
 
 _REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
+_PARAMETER = re.compile(r"\$\{?[#!]?([A-Za-z_]\w*)")
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.*)'\]", re.DOTALL)
 
 
 def _field(path: str, bearer: Bearer) -> str | Unknown:
-    """A label or annotation that is not there is the empty string, as the kubelet has it."""
+    """A label or annotation that is not there is the empty string, as the kubelet has it. What is decided only later
+    (a template's Pod name, a node, an address) is not known."""
     if subscript := _SUBSCRIPT.fullmatch(path):
         return (bearer.labels if subscript[1] == "labels" else bearer.annotations).get(subscript[2], "")
-    if path == "metadata.namespace":
-        return bearer.namespace
-    if path == "metadata.name" and bearer.name:
-        return bearer.name
-    return Unknown("NotResolved", f"the field {path} is not resolved here")
+    known = {
+        "metadata.namespace": bearer.namespace,
+        "metadata.name": bearer.name,
+        "metadata.uid": bearer.uid,
+        "spec.serviceAccountName": bearer.service_account or "default",
+        "spec.nodeName": bearer.node,
+    }
+    return known.get(path) or Unknown("NotResolved", f"the field {path} is not resolved here")
+
+
+def _resource(origin: ResourcePath, container: Container, bearer: Bearer) -> str | Unknown:
+    """A limit that is not set is what the node can allocate, which we do not see. A request that is not set is 0 in a
+    Pod; in a template the API server may still default it, from the limit or a LimitRange."""
+    stated = dict(container.limits).get(origin.resource)
+    if stated is None and bearer.name and origin.resource.startswith("requests."):
+        stated = "0"
+    amount = None
+    if stated is not None and origin.container in ("", container.name):
+        amount = in_units_of(stated, origin.divisor, milli=origin.resource.endswith(".cpu"))
+    return amount or Unknown("NotResolved", f"the resource {origin.resource} is not resolved here")
 
 
 def _from_secret(secret: str) -> Unknown:

@@ -2,8 +2,8 @@
 
 A fact is a frozen, flat dataclass: its ``KIND`` is the name that rules use for it, its ``IDENTITY`` the fields that say
 which thing it is about (they become an alert's labels, so they never change for one thing). Every other field may be
-``Unknown`` where its type says so. What is derived from other facts (``Source``, ``Safety``, ``Watchdog``) is made by
-``core.posture`` and ``core.assessment``, never by a source.
+``Unknown`` where its type says so. What is derived from other facts (``Source``, ``Excursion``, ``Agreement``,
+``Safety``, ``Watchdog``) is made by ``core.posture`` and ``core.assessment``, never by a source.
 """
 
 from __future__ import annotations
@@ -90,13 +90,151 @@ class Workload(Fact):
     IDENTITY: ClassVar[tuple[str, ...]] = ("namespace", "kind", "workload")
 
     namespace: str
-    kind: str  # Deployment | StatefulSet | Pod
+    kind: str  # Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, Job, CronJob, Rollout, Pod
     workload: str
     execution: bool  # selected as execution
     selected_by: str  # 'name execution-agent', 'label app.kubernetes.io/component', 'image execution-engine', or empty
-    desired: int | Unknown  # spec.replicas; absent is 1
-    reported: int | Unknown  # status.replicas; absent is 0
+    desired: int | Unknown  # what its spec asks for; spec.replicas that is absent is 1
+    reported: int | Unknown  # what its status says; absent is 0
     live: int | Unknown  # Pods that the selector matches and that are not finished; terminating Pods still run
+
+
+@dataclass(frozen=True, slots=True)
+class Latent(Fact):
+    """Something that could start an execution workload later: an autoscaler, a schedule, a rollout. domain.md §5."""
+
+    KIND: ClassVar[str] = "latent"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("namespace", "kind", "name")
+
+    namespace: str
+    kind: str  # ScaledObject | HorizontalPodAutoscaler | CronJob | Rollout
+    name: str
+    target: str  # 'Deployment execution-agent'; itself for a CronJob
+    could_start: bool | Unknown  # by itself, without a human
+    inert: bool | Unknown  # it does nothing while its target is at zero, and takes over once somebody scales it up
+    explanation: str  # which field says so
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring(Fact):
+    """How one execution workload reads the kill switch. domain.md §3, last paragraph."""
+
+    KIND: ClassVar[str] = "wiring"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("namespace", "kind", "workload")
+
+    namespace: str
+    kind: str
+    workload: str
+    sound: bool | Unknown  # every container that executes mounts or references it, so that a change reaches it
+    explanation: str  # the field at fault: 'container execution-engine mounts it by subPath, which is never updated'
+    above_zero: bool | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class SelfReport(Fact):
+    """What one service says at run time of itself: GET /ops/status, either form. domain.md §4, §6."""
+
+    KIND: ClassVar[str] = "self_report"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("service",)
+
+    service: str
+    url: str
+    agent_mode: str | Unknown  # empty when it does not say
+    unsafe: bool | Unknown  # the mode is a forbidden one
+    listed: bool | Unknown  # the mode is in the lists of known values, or not said
+    safe_to_execute: bool | Unknown  # safety.safe_to_execute_orders, which must stay false; False when it does not say
+    workload: str  # whose manifest it must agree with: 'trading-floor/Deployment/strategy-engine'; empty: nobody's
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blindspot(Fact):
+    """Something that is knowingly not observed: it stands in the coverage report, so that silence is not read as
+    safety."""
+
+    KIND: ClassVar[str] = "blindspot"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("area", "what")
+
+    area: str  # kind | namespace | config_map | secret | permission
+    what: str  # 'rollouts.argoproj.io', 'Deployment trading-floor/x: Secret y'
+    reason: str  # CamelCase: NotServed, Forbidden, NotConfigured, FromSecret
+    explanation: str
+    executing: bool | Unknown = False  # it could hide the enablement of an execution workload that runs now
+
+
+@dataclass(frozen=True, slots=True)
+class Grant(Fact):
+    """What the daemon's own credentials allow, as the API server says (SelfSubjectRulesReview)."""
+
+    KIND: ClassVar[str] = "grant"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("source", "namespace")
+
+    source: str
+    namespace: str  # '*' is the whole cluster
+    missing: str | Unknown  # 'watch pods, list replicasets.apps'; empty when it may do all that it needs
+    excess: str | Unknown  # 'patch deployments.apps, get secrets'; empty when it may do no more
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Api(Fact):
+    """Whether the API server serves a kind that not every cluster has (a CRD). Where it is not served there can be no
+    object of it: that is no gap, and no finding."""
+
+    KIND: ClassVar[str] = "api"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("source", "resource")
+
+    source: str
+    resource: str  # 'rollouts.argoproj.io'
+    served: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mark(Fact):
+    """Where one guarded object stood at the last look: what tells, across a gap, whether it was written to."""
+
+    KIND: ClassVar[str] = "mark"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("namespace", "kind", "name")
+
+    namespace: str
+    kind: str
+    name: str
+    uid: str
+    generation: int  # 0 where the kind has none
+    revision: int  # metadata.resourceVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Gap(Fact):
+    """A window in which one scope could not see what happened: it was listed anew, so passing states were lost."""
+
+    KIND: ClassVar[str] = "gap"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("source", "part", "ended")
+
+    source: str
+    part: str
+    began: str  # RFC 3339: the last look before it
+    ended: str  # the first look after it
+    seconds: float
+    reason: str  # CamelCase: Expired, LostFuture, Muted, Restarted, ...
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenWrite(Fact):
+    """A guarded object that was, or may have been, written to while nobody looked. Suspicion, not proof."""
+
+    KIND: ClassVar[str] = "unseen_write"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("namespace", "kind", "name", "ended")
+
+    namespace: str
+    kind: str
+    name: str
+    began: str  # RFC 3339: the window
+    ended: str
+    reason: str  # Rewritten, Recreated, Appeared, Vanished, RolledBack
+    suspicion: str  # one clause: 'generation went from 3 to 5; the state in between was not seen'
+    learned: str  # what could be learned afterwards: ReplicaSets and Pods created in the window, Events, field managers
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +295,39 @@ class Source(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Excursion(Fact):
+    """The newest time that one subject was unsafe, however short. Derived: each state that was seen counts."""
+
+    KIND: ClassVar[str] = "excursion"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("of", "subject_name")
+
+    of: str  # the kind of fact: kill_switch, workload, mode
+    subject_name: str  # 'trading-floor/Deployment/execution-engine'
+    over: bool
+    began: str  # RFC 3339, when the first unsafe state was seen
+    ended: str  # empty while it goes on
+    seconds: float  # how long; 0 while it goes on
+    peak: str  # 'desired 3, reported 2, live 2', 'value "0"', 'running LIVE'
+    began_by: str  # the object and revision whose event showed it; empty where a source does not say
+    ended_by: str
+    count: int  # how many of them there were since the daemon started, or since it was forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement(Fact):
+    """Whether everything that states one safety setting states the same: the object, the mounted file, the self-report.
+    Derived. A difference is legitimate while a change propagates. domain.md §3, §4."""
+
+    KIND: ClassVar[str] = "agreement"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("setting",)
+
+    setting: str  # 'EXECUTION_HALTED', 'AGENT_MODE of trading-floor/Deployment/strategy-engine'
+    agree: bool | Unknown
+    effective_unsafe: bool | Unknown  # one that is effective (a file, a running Pod, a service's word) is unsafe
+    explanation: str  # who says what
+
+
+@dataclass(frozen=True, slots=True)
 class Safety(Fact):
     """The two safety facts over the whole platform: the base of the fail-closed ladder. Derived. domain.md §2."""
 
@@ -182,8 +353,11 @@ class Watchdog(Fact):
     explanation: str
 
 
-OBSERVED: tuple[type[Fact], ...] = (KillSwitch, Mode, Workload, Endpoint, Market, Receiver)
-DERIVED: tuple[type[Fact], ...] = (Source, Safety, Watchdog)
+OBSERVED: tuple[type[Fact], ...] = (
+    KillSwitch, Mode, Workload, Latent, Wiring, SelfReport, Blindspot, Grant, Api, Mark, Gap, UnseenWrite,
+    Endpoint, Market, Receiver,
+)  # fmt: skip
+DERIVED: tuple[type[Fact], ...] = (Source, Excursion, Agreement, Safety, Watchdog)
 KINDS: Mapping[str, type[Fact]] = {cls.KIND: cls for cls in OBSERVED + DERIVED}
 GLOBALS: Mapping[str, type[Fact]] = {"safety": Safety, "market": Market, "watchdog": Watchdog}
 """Facts of which there is one: every rule may read them beside its own subject."""

@@ -9,6 +9,9 @@ from watchdog.core.instant import Instant
 from watchdog.core.severity import Sev
 from watchdog.core.table import Table
 
+KEPT = 20
+"""Alerts that are over and that an open incident still names: behind a latch it may stay open for weeks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Incident:
@@ -16,8 +19,9 @@ class Incident:
     group: str
     sev: Sev
     opened_at: Instant
-    members: Table[Identity, bool]  # every alert that ever joined; True while it is open
-    open_members: int
+    members: Table[Identity, bool]  # those that are open
+    over: tuple[Identity, ...] = ()  # the newest of those that are not
+    ended: int = 0  # how often one of its alerts ended
     resolved_at: Instant | None = None
 
     @property
@@ -30,19 +34,20 @@ def opened(edge: Edge, previous: Incident | None) -> Incident:
     stem = f"{edge.at.wall:%Y%m%dT%H%M%SZ}-{edge.alert.group}"
     again = previous is not None and previous.id.startswith(stem)
     name = f"{stem}-{edge.at.wall.microsecond:06d}" if again else stem
-    return Incident(
-        name, edge.alert.group, edge.alert.sev, edge.at, Table[Identity, bool]().with_({edge.alert.identity: True}), 1
-    )
+    first = Table[Identity, bool]().with_({edge.alert.identity: True})
+    return Incident(name, edge.alert.group, edge.alert.sev, edge.at, first)
 
 
 def after(incident: Incident, edge: Edge) -> Incident:
     """The incident after an edge of one of its group's alerts: joined, escalated or resolved."""
-    identity, is_open = edge.alert.identity, edge.kind is not EdgeKind.RESOLVED
-    left = incident.open_members + is_open - bool(incident.members.get(identity))
+    identity, ends = edge.alert.identity, edge.kind is EdgeKind.RESOLVED
+    others = tuple(other for other in incident.over if other != identity)
+    members = incident.members.with_({identity: None if ends else True})
     return replace(
         incident,
         sev=min(incident.sev, edge.alert.sev),
-        members=incident.members.with_({identity: is_open}),
-        open_members=left,
-        resolved_at=None if left else edge.at,
+        members=members,
+        over=(*others, identity)[-KEPT:] if ends else others,
+        ended=incident.ended + ends,
+        resolved_at=None if members else edge.at,
     )

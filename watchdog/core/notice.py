@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from watchdog.core.alert import Alert
+from watchdog.core.facts import Excursion
 from watchdog.core.instant import rfc3339
 from watchdog.core.severity import Sev
 
@@ -30,7 +31,8 @@ def annotations_of(alert: Alert, runbook_base_url: str) -> dict[str, str]:
     """What tells about it, and may change."""
     told = {name: text for name, text in alert.description.annotations.items() if name != "runbook"}
     if alert.latched:
-        told["summary"] = f"Over, latched until acknowledged: {summary_at_onset(alert)}"
+        told["summary"] = f"Over, latched until acknowledged: {what_was(alert)}"
+        told["excursion"] = "" if alert.excursion is None else _course(alert.excursion)
     told |= {"state": str(alert.state), "active_since": rfc3339(alert.active_since.wall)}
     told |= {"incident": alert.incident, "runbook_url": runbook_url(alert, runbook_base_url)}
     if alert.onset != alert.description:
@@ -41,6 +43,25 @@ def annotations_of(alert: Alert, runbook_base_url: str) -> dict[str, str]:
 def summary_at_onset(alert: Alert) -> str:
     """What was seen when it began: of a blip that is over, the only thing that tells what it was."""
     return alert.onset.annotations.get("summary", "") or str(alert.identity)
+
+
+def what_was(alert: Alert) -> str:
+    """Of one that is over: what it was, and as far as that was seen, for how long, how far it went and how often."""
+    if alert.excursion is None:
+        return summary_at_onset(alert)
+    was = alert.excursion
+    again = f", {was.count} times since the start of the watchdog" if was.count > 1 else ""
+    return f"{summary_at_onset(alert)}; lasted {_seconds(was.seconds)} (peak {was.peak}){again}"
+
+
+def _course(was: Excursion) -> str:
+    """When it began and ended, as we saw it, and by which write where a source says so."""
+    began, ended = was.began_by and f" by {was.began_by}", was.ended_by and f" by {was.ended_by}"
+    return f"number {was.count}: began {was.began}{began}, ended {was.ended}{ended}, lasted {was.seconds:g} s"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
 def runbook_url(alert: Alert, base_url: str) -> str:

@@ -11,69 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from watchdog.core.facts import GLOBALS, Fact, Source, Subject, Unknown
+from watchdog.core.agreement import STATING, Statements, agreed
+from watchdog.core.excursion import Excursions
+from watchdog.core.facts import GLOBALS, Agreement, Fact, Source, Subject, Unknown
 from watchdog.core.instant import Instant
+from watchdog.core.known import NEVER_OBSERVED, Change, Gone, Known, Sight, State
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
 from watchdog.core.safety import Tallies, counted, safety
 from watchdog.core.table import Table
+from watchdog.core.totals import Totals
 
-SAFETY_KINDS = frozenset({"kill_switch", "workload", "mode"})
-NEVER_OBSERVED = Unknown("NeverObserved", "no look has succeeded yet")
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What is known of one scope's looks."""
-
-    coverage: Coverage
-    started: Instant
-    last_success: Instant | None = None
-    problem: Unknown | None = None  # of the newest look, if it failed
-    failed_at: Instant | None = None  # when it first failed since the last success
-
-    def unknown(self, at: Instant) -> Unknown | None:
-        """Why what this scope said does not hold at ``at``; ``None`` while it does."""
-        if self.problem is not None:
-            return self.problem
-        if self.last_success is None:
-            return NEVER_OBSERVED
-        if at.since(self.last_success) <= self.coverage.stale_after:
-            return None
-        return Unknown("Stale", f"no look has succeeded for more than {self.coverage.stale_after:g} s")
-
-    @property
-    def stale_at(self) -> float | None:
-        """The monotonic second after which silence makes it stale."""
-        if self.problem is not None or self.last_success is None:
-            return None
-        return self.last_success.mono + self.coverage.stale_after
-
-    @property
-    def unseen_since(self) -> Instant:
-        """Since when it is blind, while it is: its last look that succeeded; of a quiet scope, since it failed."""
-        if self.coverage.quiet and self.failed_at is not None:
-            return self.failed_at
-        return self.last_success or self.started
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """One fact, since when it is so, and the scope whose looks keep it fresh."""
-
-    fact: Fact
-    since: Instant
-    scope: Scope | None  # None: derived from other facts
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One subject's states in the order in which they were seen since the last turn; ``None`` is gone.
-
-    All of them count: 0 -> 1 -> 0 between two turns is a breach that was, and not nothing.
-    """
-
-    subject: Subject
-    states: tuple[Known | None, ...]
+SAFETY_KINDS = frozenset({"kill_switch", "workload", "mode", "latent", "wiring"})
+"""What a source that carries it must see within seconds. What a service says of itself is not among them: that it does
+not answer is an outage of that service, and what it would say is seen in the cluster too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +32,9 @@ class Posture:
     sights: Mapping[Scope, Sight]
     facts: Table[Subject, Known] = field(default_factory=Table)
     tallies: Tallies = field(default_factory=dict)  # of what bears on safety
+    excursions: Excursions = field(default_factory=Excursions)
+    statements: Statements = field(default_factory=Statements)
+    totals: Totals = field(default_factory=Totals)
     changes: tuple[Change, ...] = ()  # since the last turn, derived facts included
     regained: frozenset[Scope] = frozenset()  # scopes that were unknown at the last turn and hold again
 
@@ -92,7 +45,7 @@ class Posture:
 
     def updated(self, at: Instant, observations: Iterable[Observation]) -> Posture:
         """The posture after these observations, as of ``at``."""
-        sights, states = dict(self.sights), dict[Subject, list[Known | None]]()
+        sights, states = dict(self.sights), dict[Subject, list[State]]()
         for observation in observations:
             sights[observation.scope] = _looked(sights[observation.scope], observation)
             if isinstance(observation.facts, Facts):
@@ -101,20 +54,24 @@ class Posture:
             s for s, sight in sights.items() if self.sights[s].unknown(self.at) and not sight.unknown(at)
         )
         seen = self._with(replace(self, at=at, sights=sights, changes=(), regained=regained), states)
-        return self._with(seen, {k.fact.subject: [k] for k in _derived(seen) if _is_new(self.facts, k)})
+        return _derived(self, seen)
 
-    def _take(self, scope: Scope, facts: Facts, at: Instant, states: dict[Subject, list[Known | None]]) -> None:
+    def _take(self, scope: Scope, facts: Facts, at: Instant, states: dict[Subject, list[State]]) -> None:
         for fact in facts.seen:
             subject = fact.subject
-            before = states[subject][-1] if subject in states else self.facts.get(subject)
+            before = self._last(subject, states)
             governing = self._governing(before, scope, fact.KIND)
             if before is None or before.fact != fact:
-                states.setdefault(subject, []).append(Known(fact, at, governing))
-            elif before.scope != governing:
-                states.setdefault(subject, []).append(replace(before, scope=governing))
+                states.setdefault(subject, []).append(Known(fact, at, governing, facts.origin))
+            elif before.scope != governing or (facts.origin and not before.origin):  # a look knew it before its event
+                named = replace(before, scope=governing, origin=before.origin or facts.origin)
+                states.setdefault(subject, []).append(named)
         for subject in facts.gone:
-            if (states[subject][-1] if subject in states else self.facts.get(subject)) is not None:
-                states.setdefault(subject, []).append(None)
+            if self._last(subject, states) is not None:
+                states.setdefault(subject, []).append(Gone(at, facts.origin))
+
+    def _last(self, subject: Subject, states: Mapping[Subject, list[State]]) -> Known | None:
+        return _held(states[subject][-1]) if subject in states else self.facts.get(subject)
 
     def _governing(self, before: Known | None, scope: Scope, kind: str) -> Scope:
         """Of the scopes that promise this kind, the freshest; one that merely mentions it proves nothing of it."""
@@ -124,9 +81,9 @@ class Posture:
         return min(promised, key=lambda s: (kind not in promised[s].provides, promised[s].stale_after))
 
     @staticmethod
-    def _with(posture: Posture, states: Mapping[Subject, list[Known | None]]) -> Posture:
+    def _with(posture: Posture, states: Mapping[Subject, list[State]]) -> Posture:
         """``posture`` after these states of these subjects, the last of which hold."""
-        last = {subject: known[-1] for subject, known in states.items()}
+        last = {subject: _held(known[-1]) for subject, known in states.items()}
         changes = posture.changes + tuple(Change(subject, tuple(known)) for subject, known in states.items())
         tallies = counted(posture.tallies, _counts(posture.facts, last))
         return replace(posture, facts=posture.facts.with_(last), tallies=tallies, changes=changes)
@@ -168,6 +125,9 @@ class Posture:
 def _looked(sight: Sight, observation: Observation) -> Sight:
     if isinstance(observation.facts, Unknown):
         return replace(sight, problem=observation.facts, failed_at=sight.failed_at or observation.at)
+    sight = replace(sight, position=observation.facts.position or sight.position)
+    if observation.facts.partial:
+        return sight
     return replace(sight, last_success=observation.at, problem=None, failed_at=None)
 
 
@@ -180,6 +140,10 @@ def _counts(
                 yield subject, state.scope, state.fact, count
 
 
+def _held(state: State) -> Known | None:
+    return state if isinstance(state, Known) else None
+
+
 def _is_new(facts: Table[Subject, Known], known: Known) -> bool:
     before = facts.get(known.fact.subject)
     return before is None or before.fact != known.fact
@@ -188,9 +152,44 @@ def _is_new(facts: Table[Subject, Known], known: Known) -> bool:
 # Derived facts
 
 
-def _derived(posture: Posture) -> Iterable[Known]:
-    yield from _sources(posture)
-    yield _safety(posture)
+def _derived(before: Posture, seen: Posture) -> Posture:
+    """``seen`` with all that follows from it. Costs what changed, and what there is of sources."""
+    excursions, told = seen.excursions.after(seen.changes, seen.at)
+    statements, agreements = _agreements(before, seen)
+    states = {**told, **agreements}
+    states |= {k.fact.subject: [k] for k in (*_sources(seen), _safety(seen)) if _is_new(seen.facts, k)}
+    after = seen._with(replace(seen, excursions=excursions, statements=statements), states)
+    return replace(after, totals=seen.totals.after(after.changes, before.facts))
+
+
+def _agreements(before: Posture, seen: Posture) -> tuple[Statements, Mapping[Subject, list[State]]]:
+    """The agreements that changed: those whose statements did, and all of them where sight was lost or regained."""
+    stating = (change.subject for change in seen.changes if change.subject.kind in STATING)
+    statements, touched = seen.statements.after((s, before.facts.get(s), seen.facts.get(s)) for s in stating)
+    if seen.regained or _lost(before, seen):
+        touched = {**statements.compared, **touched}
+    found = {setting: _agreement(statements, setting, seen) for setting in touched}
+    states: dict[Subject, list[State]] = {}
+    for setting, known in found.items():
+        subject = Subject(Agreement.KIND, (("setting", setting),))
+        held = seen.facts.get(subject)
+        if known is not None and (held is None or (held.fact, held.scope) != (known.fact, known.scope)):
+            states[subject] = [known]
+        elif known is None and held is not None:
+            states[subject] = [Gone(seen.at)]
+    return statements.comparing({setting: known is not None for setting, known in found.items()}), states
+
+
+def _agreement(statements: Statements, setting: str, seen: Posture) -> Known | None:
+    stating = (seen.facts.get(subject) for subject in statements.by_setting.get(setting, ()))
+    return agreed(setting, [known for known in stating if known is not None], seen.unseen)
+
+
+def _lost(before: Posture, seen: Posture) -> bool:
+    return any(
+        sight.unknown(seen.at) is not None and before.sights[scope].unknown(before.at) is None
+        for scope, sight in seen.sights.items()
+    )
 
 
 def _sources(posture: Posture) -> Iterable[Known]:

@@ -7,8 +7,9 @@ process, whatever PYTHONHASHSEED.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Generic, TypeVar, overload
+from collections.abc import Hashable, ItemsView, Iterator, Mapping, ValuesView
+from functools import lru_cache
+from typing import Any, Generic, TypeVar, overload
 from zlib import crc32
 
 K = TypeVar("K")
@@ -18,7 +19,8 @@ D = TypeVar("D")
 BUCKETS = 256
 
 
-def _bucket(key: object) -> int:
+@lru_cache(4096, typed=True)  # one turn asks for one subject a dozen times
+def _bucket(key: Hashable) -> int:
     return crc32(str(key).encode("utf-8", "surrogatepass")) % BUCKETS
 
 
@@ -51,6 +53,12 @@ class Table(Mapping[K, V], Generic[K, V]):
     def __len__(self) -> int:
         return self._size
 
+    def values(self) -> ValuesView[V]:
+        return _Values(self)
+
+    def items(self) -> ItemsView[K, V]:
+        return _Items(self)
+
     def bucket(self, number: int) -> Mapping[K, V]:
         """One of the ``BUCKETS`` parts, for work that is spread over time."""
         return self._buckets[number]
@@ -66,6 +74,26 @@ class Table(Mapping[K, V], Generic[K, V]):
                 buckets[number] = copied[number] = dict(buckets[number])
             size += _put(copied[number], key, value)
         return Table(tuple(buckets), size)
+
+
+class _Values(ValuesView[V]):
+    """Those of ``Mapping`` look every key up again."""
+
+    def __init__(self, table: Table[Any, V]) -> None:
+        self._mapping = table
+
+    def __iter__(self) -> Iterator[V]:
+        return (value for number in range(BUCKETS) for value in self._mapping.bucket(number).values())
+
+
+class _Items(ItemsView[K, V]):
+    """Likewise."""
+
+    def __init__(self, table: Table[K, V]) -> None:
+        self._mapping = table
+
+    def __iter__(self) -> Iterator[tuple[K, V]]:
+        return (item for number in range(BUCKETS) for item in self._mapping.bucket(number).items())
 
 
 def _put(bucket: dict[K, V], key: K, value: V | None) -> int:

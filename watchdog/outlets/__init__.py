@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from watchdog.core.accounting import Recollection
 from watchdog.core.alert import Edge
 from watchdog.core.assessment import Assessment
 from watchdog.core.instant import Instant
@@ -61,11 +62,17 @@ class Outlet(ABC):
     """Seconds after which an unchanged level is published again; ``None`` publishes only what changed."""
     every_turn: bool = False
     """Publish the level after every turn, also without an edge (what shows the posture itself)."""
+    at_stop: bool = False
+    """Publish the last level before the daemon ends, also without an edge."""
 
     def parts(self) -> Sequence[Outlet]:
         """The outlets that a stanza stands for: several receivers that must not wait for each other are an outlet each,
         with an outbox of its own. Names are unique."""
         return (self,)
+
+    async def recollection(self, ports: Ports) -> Recollection:
+        """What an earlier life of the daemon left behind with this outlet; asked once, at the start."""
+        return Recollection()
 
     @abstractmethod
     async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from watchdog.core.alert import Alert, Cause, Edge, EdgeKind
 from watchdog.core.instant import Instant, rfc3339
-from watchdog.core.notice import bounded, runbook_url, summary_at_onset
+from watchdog.core.notice import bounded, runbook_url, what_was
 from watchdog.core.severity import Sev
 from watchdog.outlets import Batch, Outlet, Receipt
 from watchdog.ports import Ports
@@ -76,7 +76,7 @@ def _verb(edge: Edge) -> str:
 
 def _what(edge: Edge) -> str:
     if edge.kind in (EdgeKind.LATCHED, EdgeKind.RESOLVED):
-        return f"over: {_printable(summary_at_onset(edge.alert))}"
+        return f"over: {_printable(what_was(edge.alert))}"
     return _printable(edge.alert.description.annotations.get("summary", "") or str(edge.alert.identity))
 
 

@@ -26,10 +26,26 @@ from prometheus_client.registry import Collector
 
 from watchdog import __version__
 from watchdog.core.assessment import Assessment
-from watchdog.core.facts import Endpoint, Fact, KillSwitch, Market, Mode, Receiver, Unknown, Workload
+from watchdog.core.excursion import KINDS as EXCURSION_KINDS
+from watchdog.core.facts import (
+    Agreement,
+    Blindspot,
+    Endpoint,
+    Fact,
+    KillSwitch,
+    Latent,
+    Market,
+    Mode,
+    Receiver,
+    SelfReport,
+    Unknown,
+    Wiring,
+    Workload,
+)
 from watchdog.core.instant import Instant
+from watchdog.core.known import Known, Sight
 from watchdog.core.notice import bounded
-from watchdog.core.posture import Known, Posture, Sight
+from watchdog.core.posture import Posture
 from watchdog.core.redaction import redacted_field
 from watchdog.core.severity import Sev
 from watchdog.core.vitals import BOUNDS, Distribution, Vitals
@@ -71,6 +87,7 @@ class _Level(Collector):
         )
         yield from _sources(self.posture)
         yield from self._facts()
+        yield from _happened(self.posture)
         yield _alerts(self.level)
         yield _incidents(self.level)
         yield from _vitals(self.vitals)
@@ -84,6 +101,7 @@ class _Level(Collector):
         yield _gauge(self.posture, shown[Endpoint.KIND], "endpoint_age_seconds", "age_seconds", "Age of its last tick.")
         yield _gauge(self.posture, shown[Market.KIND], "market_open", "open", "1: the exchange is in session.")
         yield _gauge(self.posture, shown[Receiver.KIND], "receiver_accepting", "accepting", "1: it took the last page.")
+        yield from _enablement(self.posture, shown)
         yield _known(self.posture, [known for kind in shown.values() for known in kind])
         yield _labelled(
             "facts_omitted", "Facts that have no series, for there are too many.", ["fact"], omitted.items()
@@ -92,7 +110,7 @@ class _Level(Collector):
 
 def _shown(posture: Posture) -> tuple[dict[str, list[Known]], dict[str, int]]:
     """The facts of each kind that have series, and how many have none."""
-    kinds = (KillSwitch, Workload, Mode, Endpoint, Market, Receiver)
+    kinds = (KillSwitch, Workload, Mode, Latent, Wiring, SelfReport, Agreement, Endpoint, Market, Receiver)
     first: dict[str, list[Known]] = {kind.KIND: [] for kind in kinds}
     then: dict[str, list[Known]] = {kind.KIND: [] for kind in kinds}
     for known in posture.facts.values():
@@ -103,7 +121,37 @@ def _shown(posture: Posture) -> tuple[dict[str, list[Known]], dict[str, int]]:
 
 
 def _is_bad(fact: Fact) -> bool:
-    return isinstance(fact, Mode) and fact.unsafe is not False
+    match fact:
+        case Mode() | SelfReport():
+            return fact.unsafe is not False
+        case Latent():
+            return fact.could_start is not False
+    return False
+
+
+def _enablement(posture: Posture, shown: Mapping[str, list[Known]]) -> Iterator[Metric]:
+    latent, said = shown[Latent.KIND], shown[SelfReport.KIND]
+    yield _gauge(posture, latent, "latent_could_start", "could_start", "1: it could start execution by itself.")
+    yield _gauge(posture, shown[Wiring.KIND], "kill_switch_wired", "sound", "1: the kill switch reaches the workload.")
+    yield _gauge(posture, said, "self_report_unsafe", "unsafe", "1: the service says that it runs in a forbidden mode.")
+    yield _gauge(posture, shown[Agreement.KIND], "agreement", "agree", "1: all that state the setting state the same.")
+
+
+def _happened(posture: Posture) -> Iterator[Metric]:
+    """Counters begin at 0, so that a first one is an increase."""
+    totals = posture.totals
+    excursions = CounterMetricFamily("watchdog_excursions", "Excursions that began, by kind of fact.", labels=["kind"])
+    for kind in sorted(EXCURSION_KINDS):
+        excursions.add_metric([kind], totals.excursions.get(kind, 0))
+    yield excursions
+    gaps = CounterMetricFamily("watchdog_gap_seconds", "Time that parts of a source did not see.", labels=["source"])
+    for source in sorted({scope.source for scope in posture.sights} | totals.gap_seconds.keys()):
+        gaps.add_metric([source], totals.gap_seconds.get(source, 0.0))
+    yield gaps
+    text = "Guarded objects that may have been written to unseen."
+    yield CounterMetricFamily("watchdog_unseen_writes", text, value=totals.unseen_writes)
+    areas = Counter(known.fact.area for known in posture.facts.values() if isinstance(known.fact, Blindspot))
+    yield _labelled("blindspots", "What is knowingly not observed, by area.", ["area"], sorted(areas.items()))
 
 
 def _value(posture: Posture, known: Known, name: str) -> str | float | None:

@@ -11,3 +11,8 @@ class Exit(IntEnum):
     FINE = 0
     FINDING = 1
     UNTOLD = 2
+
+
+def counted(number: int, what: str) -> str:
+    """'1 alert', '2 alerts'."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

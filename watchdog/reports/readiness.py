@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from watchdog.core.alert import Cause
 from watchdog.core.assessment import Assessment
 from watchdog.core.facts import Safety, Source, Unknown, Watchdog
-from watchdog.core.posture import Known
+from watchdog.core.known import Known
 from watchdog.core.ruleset import Judgement, Rule, RuleSet, may_begin
 from watchdog.core.severity import Sev
 from watchdog.reports import Exit

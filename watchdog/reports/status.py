@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from watchdog.reports import Exit
+from watchdog.reports import Exit, counted
 
 EXITS = {"safe": Exit.FINE, "degraded": Exit.FINDING, "unsafe": Exit.FINDING}
 
@@ -59,7 +59,7 @@ def text(health: Health, alerts: tuple[Alert, ...]) -> str:
     for alert in alerts:
         lines.append(f"  Sev-{alert.sev} {alert.state:<9} {alert.annotations.get('summary', alert.alertname)}")
         lines.append(f"                  since {alert.active_since} · incident {alert.incident or 'none yet'}")
-    return "\n".join([*lines, f"  {len(alerts)} alerts, {health.open_incidents} open incidents"])
+    return "\n".join([*lines, f"  {counted(len(alerts), 'alert')}, {counted(health.open_incidents, 'open incident')}"])
 
 
 def _safety(safety: Any) -> Mapping[str, Any]:

@@ -32,14 +32,21 @@ from watchdog.core.alert import Cause, State
 from watchdog.core.facts import (
     KINDS,
     OBSERVED,
+    Blindspot,
     Endpoint,
     Fact,
+    Gap,
+    Grant,
     KillSwitch,
+    Latent,
     Market,
     Mode,
     Receiver,
+    SelfReport,
     Unknown,
+    UnseenWrite,
     Watchdog,
+    Wiring,
     Workload,
 )
 from watchdog.core.observation import Coverage, Scope
@@ -48,7 +55,11 @@ from watchdog.rules.schema import did_you_mean, field_types, listed
 from watchdog.rules.stanza import Stanza, parsed
 
 _TOGETHER: Mapping[str, tuple[str, ...]] = {
-    "cluster": (KillSwitch.KIND, Workload.KIND, Mode.KIND),
+    "cluster": (
+        *(KillSwitch.KIND, Workload.KIND, Mode.KIND, Latent.KIND, Wiring.KIND),
+        *(Blindspot.KIND, Grant.KIND, Gap.KIND, UnseenWrite.KIND),
+    ),
+    "services": (SelfReport.KIND,),
     "data_plane": (Endpoint.KIND,),
     "calendar": (Market.KIND,),
     "outlets": (Receiver.KIND,),

@@ -24,6 +24,10 @@ SIGHT = frozenset({"source", "safety"})
 """Kinds that say what can be seen. A rule over them fires because something is *not* seen: it may wait before it is
 Sev-0 (the ladder of domain.md §2), and it must not latch."""
 
+WORDS = frozenset({"self_report", "agreement"})
+"""Kinds that hold somebody's word. That nobody answers is a service that is down: the safety facts themselves are seen
+elsewhere, and not to see *those* is worth Sev-1."""
+
 RESERVED = frozenset({"alertname", "severity", "sev", "cause", "state", "incident", "cluster", "environment"})
 _NAME = re.compile(r"(?=.*[a-z])[A-Z][A-Za-z0-9]*")
 _GROUP = re.compile(r"[a-z][a-z0-9_]*")
@@ -249,5 +253,5 @@ def _check_policies(rule: Rule, stanza: Stanza) -> None:
         stanza.refuse("active", "Sev-0 holds at every hour; expected always")
     if breach.severity is Sev.SEV0 and breach.for_seconds and rule.each not in SIGHT:
         stanza.refuse("for", "a Sev-0 breach that is seen pages at once; expected none")
-    if worst is Sev.SEV0 and rule.unverifiable.severity > Sev.SEV1:
+    if worst is Sev.SEV0 and rule.unverifiable.severity > Sev.SEV1 and rule.each not in WORDS:
         stanza.refuse("unknown", "of a rule that is or becomes Sev-0 is worth 1 or 0 (domain.md §2)")

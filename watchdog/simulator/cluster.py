@@ -6,21 +6,22 @@ it did not touch, and encodes it once.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
+from sys import maxsize
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from watchdog.simulator.errors import already_exists, not_found
-from watchdog.simulator.history import Event, History, Record, event_line
+from watchdog.simulator.catalog import Catalog, defined
+from watchdog.simulator.errors import already_exists, namespace_terminating, not_found
+from watchdog.simulator.history import Backup, Event, History, Record, event_line
 from watchdog.simulator.managed_fields import Author
-from watchdog.simulator.resources import ALL, NAMESPACES, PODS, Resource
+from watchdog.simulator.resources import CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, PODS, STORED, Resource
+from watchdog.simulator.shelf import Shelf, within
 from watchdog.simulator.strategy import (
     NO_PRECONDITIONS,
     Preconditions,
@@ -30,40 +31,13 @@ from watchdog.simulator.strategy import (
     in_order,
     marked_for_deletion,
 )
+from watchdog.simulator.subscription import Subscription
 
 JSON = dict[str, Any]
+Admission = Callable[[Resource, JSON], JSON]
+"""What a mutating webhook does to an object that is about to be created: the type and the object in, the object out."""
 _NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
-
-
-@dataclass(slots=True, eq=False)
-class Subscription:
-    """What happened to one resource type since it was opened, in order; ``wake`` is called on each event.
-
-    ``overflowed``: the reader was too slow for ``limit`` events, and the rest are lost to it (point 11).
-    """
-
-    limit: int
-    wake: Callable[[], None]
-    events: deque[Event] = field(default_factory=deque)
-    overflowed: bool = False
-
-    def put(self, event: Event) -> None:
-        if len(self.events) >= self.limit:
-            self.overflowed = True
-        else:
-            self.events.append(event)
-        self.wake()
-
-
-@dataclass(slots=True)
-class _Shelf:
-    """One resource type."""
-
-    history: History
-    records: dict[str, Record] = field(default_factory=dict)
-    keys: list[str] = field(default_factory=list)
-    subscriptions: list[Subscription] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +65,30 @@ class Cluster:
     """The store. Every refusal is an ``ApiError``."""
 
     def __init__(
-        self, now: Callable[[], datetime], seed: int = 0, *, window: int = 1024, watch_buffer: int = 4096
-    ) -> None:
+        self, now: Callable[[], datetime], seed: int = 0, *, window: int = 1024, watch_buffer: int = 4096,
+        watch_room: int = 4_700_000,
+    ) -> None:  # fmt: skip
         """``now``: the wall clock (aware). ``window``: events that the watch cache of a resource type holds.
-        ``watch_buffer``: events that a watcher may lag behind before its stream is ended."""
-        self._now, self._random, self._watch_buffer = now, Random(seed), watch_buffer
+        ``watch_buffer`` events, or ``watch_room`` bytes, may a watcher lag behind before its stream is ended."""
+        self._now, self._random = now, Random(seed)
+        self._watch_buffer, self._watch_room = watch_buffer, watch_room
         self.revision = 1
-        self._shelves: Mapping[Resource, _Shelf] = {one: _Shelf(History(window, self.revision)) for one in ALL}
+        self.catalog, self.admission = Catalog(), list[Admission]()
+        self.demand: dict[tuple[str, str, str], int] = {}
+        """(kind, namespace, name) of an autoscaler: the replicas that its metrics or triggers ask for."""
+        self._window = window
+        self._shelves = {one: Shelf(History(window, self.revision)) for one in STORED}
 
     def now(self, plus_seconds: float = 0) -> str:
         """As Kubernetes writes a time: whole seconds, UTC."""
         return (self._now().astimezone(UTC) + timedelta(seconds=plus_seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
+    def time(self) -> float:
+        """Seconds since the epoch, by the same clock."""
+        return self._now().timestamp()
+
     def find(self, resource: Resource, namespace: str, name: str) -> Record | None:
-        return self._shelves[resource].records.get(resource.key(namespace, name))
+        return self._shelf(resource).records.get(resource.key(namespace, name))
 
     def get(self, resource: Resource, namespace: str, name: str) -> Record:
         record = self.find(resource, namespace, name)
@@ -114,28 +98,32 @@ class Cluster:
 
     def records(self, resource: Resource, namespace: str = "") -> list[Record]:
         """The collection, in the order of a list; ``namespace`` "" is all of them."""
-        shelf = self._shelves[resource]
-        return [shelf.records[key] for key in _within(shelf.keys, namespace)]
+        return self._shelf(resource).within(namespace)
 
     def records_at(self, resource: Resource, namespace: str, revision: int) -> list[Record]:
         """The collection as it was at a past revision. Raises ``history.TooOld``."""
         if revision >= self.revision:
             return self.records(resource, namespace)
-        past = self._shelves[resource].history.rewound(self._shelves[resource].records, revision)
-        return [past[key] for key in _within(sorted(past), namespace)]
+        past = self._shelf(resource).history.rewound(self._shelf(resource).records, revision)
+        return [past[key] for key in within(sorted(past), namespace)]
+
+    def changes(self, *resources: Resource) -> tuple[int, ...]:
+        """The same as before where nothing of them has changed."""
+        return tuple(self._shelf(resource).changes for resource in resources)
 
     def since(self, resource: Resource, revision: int) -> list[Event]:
         """Raises ``history.TooOld``."""
-        return self._shelves[resource].history.since(revision)
+        return self._shelf(resource).history.since(revision)
 
     def subscribe(self, resource: Resource, wake: Callable[[], None], limit: int = 0) -> Subscription:
-        """``limit`` 0: the store's own ``watch_buffer``."""
-        subscription = Subscription(limit or self._watch_buffer, wake)
-        self._shelves[resource].subscriptions.append(subscription)
+        """``limit``: events, of any size; 0: the store's own ``watch_buffer`` and ``watch_room``."""
+        room = maxsize if limit else self._watch_room
+        subscription = Subscription(limit or self._watch_buffer, room, wake)
+        self._shelf(resource).subscriptions.append(subscription)
         return subscription
 
     def unsubscribe(self, resource: Resource, subscription: Subscription) -> None:
-        self._shelves[resource].subscriptions.remove(subscription)
+        self._shelf(resource).subscriptions.remove(subscription)
 
     @property
     def watchers(self) -> int:
@@ -143,22 +131,57 @@ class Cluster:
         return sum(len(shelf.subscriptions) for shelf in self._shelves.values())
 
     def forget_history(self) -> None:
-        """As an API server's restart does: no earlier revision can be watched or listed any more."""
+        """No earlier revision can be watched or listed any more: a restart, long after etcd was compacted."""
         for shelf in self._shelves.values():
             shelf.history.forget(self.revision)
+
+    def empty_watch_cache(self) -> None:
+        """As an API server's restart does: no earlier revision can be watched any more (point 2)."""
+        for shelf in self._shelves.values():
+            shelf.history.empty_cache(self.revision)
+
+    def compact(self) -> None:
+        """etcd forgets what was before now; the watch cache does not."""
+        for shelf in self._shelves.values():
+            shelf.history.compact(self.revision)
+
+    def backup(self) -> Backup:
+        """A snapshot of etcd."""
+        return Backup(self.revision, {resource: dict(shelf.records) for resource, shelf in self._shelves.items()})
+
+    def restore(self, backup: Backup) -> None:
+        """Everything is as it was, the revision too: nobody is told, and the same revisions are given out again."""
+        self.revision = backup.revision
+        for resource, shelf in self._shelves.items():
+            shelf.records = dict(backup.records.get(resource, {}))
+            shelf.keys = sorted(shelf.records)
+            shelf.changes += 1
+            shelf.history.forget(self.revision)
+        self.catalog = Catalog()
+        for crd in self.records(CUSTOM_RESOURCE_DEFINITIONS):
+            self.catalog.serve(crd.name, defined(crd.object))
 
     def create(
         self, resource: Resource, namespace: str, object: JSON, author: Author, *, dry_run: bool = False
     ) -> Record:
         name = self._name(object.get("metadata") or {})
-        if resource.namespaced and self.find(NAMESPACES, "", namespace) is None:
-            raise not_found(NAMESPACES, namespace)
+        if resource.namespaced:
+            self._check_namespace(resource, namespace, name)
         if self.find(resource, namespace, name):
             raise already_exists(resource, name)
         identity = {"name": name, "uid": self._uid(), "resourceVersion": "", "creationTimestamp": self.now()}
         identity |= {"namespace": namespace} if resource.namespaced else {}
+        for admitted in self.admission:
+            object = admitted(resource, object)
         new = created(resource, object, identity, author, self.now())
         return self._stored(resource, None, new, dry_run)
+
+    def put(self, resource: Resource, object: JSON) -> Record:
+        """Stores an object just as it is, unchecked, over what has its name: for worlds of many thousand objects, and
+        for thousands of writes a second."""
+        metadata = object["metadata"]
+        old = self.find(resource, metadata.get("namespace", ""), metadata["name"])
+        return self._stored(resource, old, object, dry_run=False)
 
     def update(self, old: Record, new: JSON, author: Author, *, dry_run: bool = False) -> Record:
         """Stores ``new`` over ``old``. What changes nothing makes no revision and no event, and answers ``old``."""
@@ -200,19 +223,18 @@ class Cluster:
         shown = (old.revision if old else "") if dry_run else revision
         after = self._encoded(resource, object, revision, str(shown))
         if not dry_run:
-            shelf = self._shelves[resource]
-            if old is None:
-                insort(shelf.keys, after.key)
-            shelf.records[after.key] = after
+            shelf = self._shelf(resource)
+            shelf.put(after)
             self._commit(shelf, "ADDED" if old is None else "MODIFIED", old, after)
         return after
 
     def _removed(self, old: Record) -> Record:
         """The event carries what was stored last, even the finalizer whose removal lets it go (as recorded)."""
-        shelf = self._shelves[old.resource]
+        if old.resource is CUSTOM_RESOURCE_DEFINITIONS:
+            self._undefine(old)
+        shelf = self._shelf(old.resource)
         after = self._encoded(old.resource, old.object, self.revision + 1, str(self.revision + 1))
-        del shelf.records[old.key]
-        del shelf.keys[bisect_left(shelf.keys, old.key)]
+        shelf.take(old.key)
         self._commit(shelf, "DELETED", old, after)
         return after
 
@@ -224,12 +246,33 @@ class Cluster:
         key = resource.key(metadata.get("namespace", ""), metadata["name"])
         return Record(resource, key, object, revision, msgspec.json.encode(object))
 
-    def _commit(self, shelf: _Shelf, type: str, before: Record | None, after: Record) -> None:
+    def _commit(self, shelf: Shelf, type: str, before: Record | None, after: Record) -> None:
         self.revision = after.revision
-        event = Event(type, before, after, event_line(type, after))
-        shelf.history.append(event)
-        for subscription in shelf.subscriptions:
-            subscription.put(event)
+        if after.resource is CUSTOM_RESOURCE_DEFINITIONS and type != "DELETED":
+            self.catalog.serve(after.name, defined(after.object))
+        shelf.tell(Event(type, before, after, event_line(type, after)))
+
+    def _shelf(self, resource: Resource) -> Shelf:
+        """One for each type, also before its CustomResourceDefinition is there: a controller may wait for it."""
+        shelf = self._shelves.get(resource)
+        if shelf is None:
+            shelf = self._shelves[resource] = Shelf(History(self._window, self.revision))
+        return shelf
+
+    def _check_namespace(self, resource: Resource, namespace: str, name: str) -> None:
+        found = self.find(NAMESPACES, "", namespace)
+        if found is None:
+            raise not_found(NAMESPACES, namespace)
+        if "deletionTimestamp" in found.object["metadata"]:
+            raise namespace_terminating(resource, namespace, name)
+
+    def _undefine(self, crd: Record) -> None:
+        """Its objects go first, whatever their finalizers; who watches them sees a clean EOF."""
+        gone = self.catalog.withdraw(crd.name)
+        for record in self.records(gone) if gone else ():
+            self._removed(record)
+        if gone:
+            self._shelf(gone).close()
 
     def _name(self, metadata: JSON) -> str:
         if metadata.get("name") or not metadata.get("generateName"):
@@ -238,10 +281,3 @@ class Cluster:
 
     def _uid(self) -> str:
         return str(UUID(int=self._random.getrandbits(128), version=4))
-
-
-def _within(keys: list[str], namespace: str) -> list[str]:
-    if not namespace:
-        return keys
-    # "0" is the character after "/"
-    return keys[bisect_left(keys, f"{namespace}/") : bisect_left(keys, f"{namespace}0")]

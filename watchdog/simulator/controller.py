@@ -9,25 +9,59 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from sys import maxsize
 
-from watchdog.simulator.cluster import Cluster, Subscription
+from watchdog.simulator.cluster import Cluster
+from watchdog.simulator.custom import ROLLOUTS, SCALED_OBJECTS
+from watchdog.simulator.errors import ApiError
 from watchdog.simulator.history import Event, Record
+from watchdog.simulator.reconcilers.autoscalers import reconcile_autoscaler
+from watchdog.simulator.reconcilers.cron_jobs import reconcile_cron_job
+from watchdog.simulator.reconcilers.daemon_sets import reconcile_daemon_set
 from watchdog.simulator.reconcilers.deployments import reconcile_deployment
 from watchdog.simulator.reconcilers.garbage import reconcile_namespace, reconcile_ownership
+from watchdog.simulator.reconcilers.jobs import reconcile_job
 from watchdog.simulator.reconcilers.owned import USUAL_PACE, Pace, Timers, World, owners
 from watchdog.simulator.reconcilers.pods import reconcile_pod
+from watchdog.simulator.reconcilers.recorder import reconcile_event
 from watchdog.simulator.reconcilers.replica_sets import reconcile_replica_set
+from watchdog.simulator.reconcilers.rollouts import reconcile_rollout
+from watchdog.simulator.reconcilers.scaled_objects import reconcile_scaled_object
 from watchdog.simulator.reconcilers.stateful_sets import reconcile_stateful_set
-from watchdog.simulator.resources import DEPLOYMENTS, NAMESPACES, PODS, REPLICA_SETS, STATEFUL_SETS, Resource
+from watchdog.simulator.resources import (
+    CRON_JOBS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    EVENTS,
+    HORIZONTAL_POD_AUTOSCALERS,
+    JOBS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    REPLICA_SETS,
+    REPLICATION_CONTROLLERS,
+    STATEFUL_SETS,
+    Resource,
+)
+from watchdog.simulator.subscription import Subscription
 
 _Item = tuple[Resource, str]
 _Reconcile = Callable[[World, Record], float | None]
 _RECONCILERS: Mapping[Resource, _Reconcile] = {
     DEPLOYMENTS: reconcile_deployment,
     REPLICA_SETS: reconcile_replica_set,
+    REPLICATION_CONTROLLERS: reconcile_replica_set,
     STATEFUL_SETS: reconcile_stateful_set,
+    DAEMON_SETS: reconcile_daemon_set,
+    JOBS: reconcile_job,
+    CRON_JOBS: reconcile_cron_job,
+    HORIZONTAL_POD_AUTOSCALERS: reconcile_autoscaler,
+    ROLLOUTS: reconcile_rollout,
+    SCALED_OBJECTS: reconcile_scaled_object,
     PODS: reconcile_pod,
+    NODES: lambda _, __: None,
     NAMESPACES: reconcile_namespace,
+    EVENTS: reconcile_event,
 }
+_IN_A_CLOSING_NAMESPACE = (PODS, EVENTS)
 
 
 @dataclass(slots=True)
@@ -57,12 +91,19 @@ class _Agenda:
 
 
 class Controller:
-    """Makes ReplicaSets and Pods of Deployments, Pods of StatefulSets, runs and removes Pods, and collects garbage."""
+    """Makes what workloads ask for, schedules, runs and removes Pods, scales, records Events, and collects garbage."""
 
-    def __init__(self, cluster: Cluster, pace: Pace = USUAL_PACE, time: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        pace: Pace = USUAL_PACE,
+        time: Callable[[], float] | None = None,
+        *,
+        records_events: bool = True,
+    ) -> None:
         """``time``: a monotonic clock; by default that of the running loop."""
         self._time = time or (lambda: asyncio.get_running_loop().time())
-        self._world = World(cluster, pace, Timers(self._time))
+        self._world = World(cluster, pace, Timers(self._time), records_events=records_events)
         self._agenda, self._woken = _Agenda(), asyncio.Event()
 
     async def run(self) -> None:
@@ -102,11 +143,21 @@ class Controller:
         due = self._time() + self._world.pace.settle
         self._world.owned.take(event)
         self._agenda.add((event.after.resource, event.after.key), due)
-        for resource, key, _ in owners(event.after):
+        for resource, key, _ in owners(self._world.cluster.catalog, event.after):
             self._agenda.add((resource, key), due)
+        for record in self._waiting_for(event):
+            self._agenda.add((record.resource, record.key), due)
         if event.type == "DELETED":
             for child in self._world.owned.children(event.after):
                 self._agenda.add((child.resource, child.key), due)
+
+    def _waiting_for(self, event: Event) -> list[Record]:
+        """A node that comes or changes its labels is a place for DaemonSets, and for Pods that found none."""
+        cluster = self._world.cluster
+        if event.after.resource is not NODES:
+            return []
+        homeless = [pod for pod in cluster.records(PODS) if not pod.object["spec"].get("nodeName")]
+        return cluster.records(DAEMON_SETS) + homeless
 
     def _worked(self) -> bool:
         """Looks at one object that is due; False when none is."""
@@ -124,7 +175,12 @@ class Controller:
         if record is None or reconcile_ownership(self._world, record):
             return None
         reconcile = _RECONCILERS.get(resource)
-        return reconcile(self._world, record) if reconcile else None
+        if namespace and resource not in _IN_A_CLOSING_NAMESPACE and self._world.is_closing(namespace):
+            return None
+        try:
+            return reconcile(self._world, record) if reconcile else None
+        except ApiError:  # its write was refused: a real controller tries again, ever more rarely
+            return self._world.pace.sync
 
     async def _next(self) -> None:
         try:
@@ -135,5 +191,6 @@ class Controller:
 
 
 def settle(cluster: Cluster) -> None:
-    """Brings the cluster, at once, to where its controllers would have it after a while."""
-    Controller(cluster, Pace(0.0, 0.0, 0.0), time=lambda: 0.0).settle()
+    """Brings the cluster, at once, to where its controllers would have it after a while: so long, that the Events of it
+    have expired."""
+    Controller(cluster, Pace(0.0, 0.0, 0.0), time=lambda: 0.0, records_events=False).settle()

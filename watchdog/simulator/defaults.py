@@ -7,28 +7,31 @@ is empty.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from watchdog.simulator.pod_defaults import absent, pod_spec, pod_template
+from watchdog.simulator.resources import Resource
+
 JSON = dict[str, Any]
 
-_POD: JSON = {
-    "restartPolicy": "Always", "terminationGracePeriodSeconds": 30, "dnsPolicy": "ClusterFirst", "securityContext": {},
-    "schedulerName": "default-scheduler",
-}  # fmt: skip
-_CONTAINER: JSON = {
-    "resources": {}, "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File",
-}  # fmt: skip
-_PROBE: JSON = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 _ROLLING: JSON = {"maxUnavailable": "25%", "maxSurge": "25%"}
+_DAEMONS_ROLLING: JSON = {"maxUnavailable": 1, "maxSurge": 0}
 _RETENTION: JSON = {"whenDeleted": "Retain", "whenScaled": "Retain"}
-_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
-_CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
+_JOB: JSON = {
+    "backoffLimit": 6, "completionMode": "NonIndexed", "suspend": False, "podReplacementPolicy": "TerminatingOrFailed",
+}  # fmt: skip
+_CRON_JOB: JSON = {
+    "concurrencyPolicy": "Allow", "suspend": False, "successfulJobsHistoryLimit": 3, "failedJobsHistoryLimit": 1,
+}  # fmt: skip
+_UTILIZATION: JSON = {"type": "Utilization", "averageUtilization": 80}
+_METRICS: list[JSON] = [{"type": "Resource", "resource": {"name": "cpu", "target": _UTILIZATION}}]
 
 
-def stored_form(kind: str, object: JSON) -> JSON:
+def stored_form(resource: Resource, object: JSON) -> JSON:
     """``object`` with the defaults of its kind, and without the empty maps that are never stored (point 15)."""
-    fill = _BY_KIND.get(kind)
+    fill = None if resource.custom else _BY_KIND.get(resource.kind)
     object = {**object, "metadata": _without_empty(object["metadata"], ("labels", "annotations", "finalizers"))}
     return fill(object) if fill else object
 
@@ -39,6 +42,14 @@ def _without_empty(object: JSON, fields: tuple[str, ...]) -> JSON:
 
 def _config_map(object: JSON) -> JSON:
     return _without_empty(object, ("data", "binaryData"))
+
+
+def _secret(object: JSON) -> JSON:
+    """stringData is only ever written: it becomes data."""
+    given = {key: b64encode(text.encode()).decode() for key, text in (object.get("stringData") or {}).items()}
+    rest = {name: value for name, value in object.items() if name != "stringData"}
+    data = {**(object.get("data") or {}), **given}
+    return _without_empty({**rest, "data": data, "type": object.get("type") or "Opaque"}, ("data",))
 
 
 def _templated(object: JSON, defaults: JSON) -> JSON:
@@ -70,7 +81,67 @@ def _replica_set(object: JSON) -> JSON:
 
 
 def _daemon_set(object: JSON) -> JSON:
-    return {**object, "spec": _templated(object, {})}
+    spec = _templated(object, {"revisionHistoryLimit": 10})
+    return {**object, "spec": {**spec, "updateStrategy": _rolling(spec.get("updateStrategy") or {}, _DAEMONS_ROLLING)}}
+
+
+def _replication_controller(object: JSON) -> JSON:
+    spec = _templated(object, {"replicas": 1})
+    return {**object, "spec": {**spec, "selector": spec.get("selector") or spec["template"]["metadata"].get("labels")}}
+
+
+def _job(object: JSON) -> JSON:
+    """Its Pods carry its uid and name as labels, and its selector is the uid: nobody chooses them."""
+    metadata, spec = object["metadata"], _templated(object, _JOB | {"parallelism": 1})
+    if (object.get("spec") or {}).get("parallelism") is None:
+        spec = {"completions": 1, **spec}
+    uid, name = metadata["uid"], metadata["name"]
+    prefixed = {"batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name}
+    labels = {**prefixed, "controller-uid": uid, "job-name": name}
+    template = {**spec["template"], "metadata": _labelled(spec["template"]["metadata"], labels)}
+    selector = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    own = metadata if metadata.get("labels") else {**metadata, "labels": template["metadata"]["labels"]}
+    return {**object, "metadata": own, "spec": {**spec, "selector": selector, "template": template}}
+
+
+def _labelled(metadata: JSON, labels: JSON) -> JSON:
+    return {**metadata, "labels": {**(metadata.get("labels") or {}), **labels}}
+
+
+def _cron_job(object: JSON) -> JSON:
+    spec = {**(object.get("spec") or {})}
+    job_template = {"metadata": {}, **(spec.get("jobTemplate") or {})}
+    job = {**(job_template.get("spec") or {})}
+    job["template"] = pod_template(job.get("template") or {})
+    return {**object, "spec": {**spec, **absent(spec, _CRON_JOB), "jobTemplate": {**job_template, "spec": job}}}
+
+
+def _autoscaler(object: JSON) -> JSON:
+    spec = object.get("spec") or {}
+    return {
+        **object,
+        "spec": {**spec, "minReplicas": spec.get("minReplicas") or 1, **absent(spec, {"metrics": _METRICS})},
+    }
+
+
+def _definition(object: JSON) -> JSON:
+    """Served at once here; a real server takes some milliseconds."""
+    spec, names = object["spec"], object["spec"]["names"]
+    names = {"singular": names["kind"].lower(), "listKind": f"{names['kind']}List", **names}
+    since = object["metadata"]["creationTimestamp"]
+    stored = [one["name"] for one in spec["versions"] if one.get("storage")]
+    status = {"conditions": [_accepted(since), _established(since)], "acceptedNames": names, "storedVersions": stored}
+    return {**object, "spec": {"conversion": {"strategy": "None"}, **spec, "names": names}, "status": status}
+
+
+def _accepted(since: str) -> JSON:
+    why = {"reason": "NoConflicts", "message": "no conflicts found"}
+    return {"type": "NamesAccepted", "status": "True", "lastTransitionTime": since, **why}
+
+
+def _established(since: str) -> JSON:
+    why = {"reason": "InitialNamesAccepted", "message": "the initial names have been accepted"}
+    return {"type": "Established", "status": "True", "lastTransitionTime": since, **why}
 
 
 def _pod(object: JSON) -> JSON:
@@ -85,67 +156,9 @@ def _namespace(object: JSON) -> JSON:
     return {**object, "metadata": {**object["metadata"], "labels": labels}, "spec": spec, "status": status}
 
 
-def pod_template(template: JSON) -> JSON:
-    metadata = {key: value for key, value in (template.get("metadata") or {}).items() if value}
-    return {"metadata": metadata, "spec": pod_spec(template.get("spec") or {})}
-
-
-def pod_spec(spec: JSON) -> JSON:
-    filled = {**spec, **_absent(spec, _POD)}
-    for field in _CONTAINERS:
-        if spec.get(field):
-            filled[field] = [_container(one) for one in spec[field]]
-    if spec.get("volumes"):
-        filled["volumes"] = [_volume(one) for one in spec["volumes"]]
-    return filled
-
-
-def _container(container: JSON) -> JSON:
-    filled = {**container, **_absent(container, _CONTAINER | {"imagePullPolicy": _pull_policy(container)})}
-    if container.get("env"):
-        filled["env"] = [_variable(one) for one in container["env"]]
-    if container.get("ports"):
-        filled["ports"] = [{**one, "protocol": one.get("protocol", "TCP")} for one in container["ports"]]
-    for probe in _PROBES:
-        if container.get(probe):
-            filled[probe] = _probe(container[probe])
-    return filled
-
-
-def _probe(probe: JSON) -> JSON:
-    filled = {**probe, **_absent(probe, _PROBE)}
-    if probe.get("httpGet"):
-        filled["httpGet"] = {**probe["httpGet"], "scheme": probe["httpGet"].get("scheme", "HTTP")}
-    return filled
-
-
-def _pull_policy(container: JSON) -> str:
-    image = str(container.get("image", ""))
-    tag = image.rpartition("/")[2].partition("@")[0].partition(":")[2]
-    return "Always" if tag == "latest" or (not tag and "@" not in image) else "IfNotPresent"
-
-
-def _variable(variable: JSON) -> JSON:
-    if variable.get("value") == "":
-        return {key: value for key, value in variable.items() if key != "value"}
-    reference = (variable.get("valueFrom") or {}).get("fieldRef")
-    if reference and "apiVersion" not in reference:
-        return {**variable, "valueFrom": {"fieldRef": {"apiVersion": "v1", **reference}}}
-    return variable
-
-
-def _volume(volume: JSON) -> JSON:
-    for source in ("configMap", "secret", "projected", "downwardAPI"):
-        if source in volume:
-            return {**volume, source: {**volume[source], **_absent(volume[source], {"defaultMode": 420})}}
-    return volume
-
-
-def _absent(object: JSON, defaults: JSON) -> JSON:
-    return {key: value for key, value in defaults.items() if key not in object}
-
-
 _BY_KIND: Mapping[str, Callable[[JSON], JSON]] = {
-    "ConfigMap": _config_map, "Secret": _config_map, "Deployment": _deployment, "StatefulSet": _stateful_set,
-    "ReplicaSet": _replica_set, "DaemonSet": _daemon_set, "Pod": _pod, "Namespace": _namespace,
+    "ConfigMap": _config_map, "Secret": _secret, "Deployment": _deployment, "StatefulSet": _stateful_set,
+    "ReplicaSet": _replica_set, "ReplicationController": _replication_controller, "DaemonSet": _daemon_set,
+    "Pod": _pod, "Namespace": _namespace, "Job": _job, "CronJob": _cron_job, "HorizontalPodAutoscaler": _autoscaler,
+    "CustomResourceDefinition": _definition,
 }  # fmt: skip

@@ -25,6 +25,7 @@ class Listening:
 
     api: int = 8001
     market_data: int = 8002
+    services: int = 8003
     status: int = 8080
 
 
@@ -44,7 +45,8 @@ The trading floor is simulated; the watchdog that guards it is the real one, wit
   Kubernetes API   {api}
   status page      {status}
   market data      {market_data}/healthz
-  watched          kill switches, AGENT_MODE and related variables, {workloads} workloads, market data
+  services         {services}/mission-control/ops/status, .../api/v1/safety
+  watched          kill switches, AGENT_MODE and related variables, {workloads} execution workloads, market data
   market           {market}
 Try, in another terminal:
   kubectl -s {api} -n agenttrader scale deploy/execution-agent --replicas=1
@@ -64,7 +66,9 @@ async def serve(start: datetime | None, scenario: Scenario | None, stop: asyncio
         ports = await stack.enter_async_context(real_ports("127.0.0.1", listening.status, {}))
         ports = replace(ports, clock=ShiftedClock(ports.clock, start) if start else ports.clock)
         floor, pager = trading_floor(lambda: ports.clock.now().wall), Pager(ports.clock.now)
-        addresses = await stack.enter_async_context(served(floor, pager, listening.api, listening.market_data))
+        addresses = await stack.enter_async_context(
+            served(floor, pager, listening.api, listening.market_data, listening.services)
+        )
         configuration = configured(addresses, console=True)
         daemon = Daemon(configuration.plan, replace(ports, labels=configuration.labels))
         async with guarding(floor, daemon), asyncio.TaskGroup() as group:
@@ -87,6 +91,7 @@ def _introduction(daemon: Daemon, addresses: Addresses, listening: Listening) ->
         api=f"http://127.0.0.1:{listening.api}",
         status=f"http://127.0.0.1:{listening.status}/",
         market_data=addresses.market_data,
+        services=addresses.services,
         workloads=sum(subject.kind == "workload" for subject in posture.facts),
         market=getattr(market, "explanation", "unknown"),
     )

@@ -1,14 +1,14 @@
-"""Discovery, as kubectl asks for it: legacy and aggregated (apidiscovery.k8s.io/v2), version and health."""
+"""Discovery, as kubectl asks for it: legacy and aggregated (apidiscovery.k8s.io/v2), and the version."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from watchdog.simulator.catalog import Catalog
 from watchdog.simulator.errors import PageNotFound
 from watchdog.simulator.openapi import openapi
-from watchdog.simulator.resources import BY_GROUP_VERSION, SUBRESOURCE_VERBS, Resource
-from watchdog.simulator.wire import TEXT_TYPE, Request, Response, answer
+from watchdog.simulator.resources import SUBRESOURCE_VERBS, Resource
+from watchdog.simulator.wire import Request, Response, answer
 
 JSON = dict[str, Any]
 
@@ -19,33 +19,35 @@ VERSION: JSON = {
 }  # fmt: skip
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _AGGREGATED_PARAMETERS = frozenset(_AGGREGATED.split(";"))
-_HEALTH = ("healthz", "livez", "readyz")
+_KINDS = {
+    "scale": {"group": "autoscaling", "version": "v1", "kind": "Scale"},
+    "token": {"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest"},
+}
+"""Of subresources that are another kind than their object."""
+_VERBS = {"finalize": ["update"], "token": ["create"]}
 
 
-def discover(request: Request) -> Response | None:
+def discover(request: Request, catalog: Catalog) -> Response | None:
     """The answer to a GET that is about the server and not about objects; None for a path that is about objects."""
     segments = [segment for segment in request.path.split("/") if segment]
     match segments:
-        case [health, *_] if health in _HEALTH:
-            return Response(200, b"ok", TEXT_TYPE)
         case ["version"]:
             return answer(200, VERSION)
         case ["openapi", *rest]:
-            return openapi(rest)
+            return openapi(rest, catalog)
         case ["api"] | ["apis"] if _wants_aggregated(request):
-            return Response(200, answer(200, _aggregated(segments[0])).body, _AGGREGATED, {"Vary": "Accept"})
+            return Response(200, answer(200, _aggregated(segments[0], catalog)).body, _AGGREGATED, {"Vary": "Accept"})
         case ["api"]:
             return answer(200, _API_VERSIONS)
         case ["apis"]:
-            return answer(
-                200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in _GROUPS]}
-            )
-        case ["apis", group] if group in _GROUPS:
-            return answer(200, {"kind": "APIGroup", "apiVersion": "v1", **_group(group)})
+            groups = [_group(name, versions) for name, versions in catalog.groups.items()]
+            return answer(200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+        case ["apis", group] if group in catalog.groups:
+            return answer(200, {"kind": "APIGroup", "apiVersion": "v1", **_group(group, catalog.groups[group])})
         case ["api", version]:
-            return answer(200, _resource_list("", version))
+            return answer(200, _resource_list("", version, catalog))
         case ["apis", group, version]:
-            return answer(200, _resource_list(group, version))
+            return answer(200, _resource_list(group, version, catalog))
         case ["api" | "apis", *_]:
             return None
     raise PageNotFound(request.path)
@@ -56,14 +58,6 @@ def _wants_aggregated(request: Request) -> bool:
     return any(set(one.split(";")) >= _AGGREGATED_PARAMETERS for one in offered)
 
 
-def _versions() -> Mapping[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    for group, version in BY_GROUP_VERSION:
-        groups.setdefault(group, []).append(version)
-    return groups
-
-
-_GROUPS = {group: versions for group, versions in _versions().items() if group}
 _API_VERSIONS: JSON = {
     "kind": "APIVersions",
     "versions": ["v1"],
@@ -71,13 +65,13 @@ _API_VERSIONS: JSON = {
 }
 
 
-def _group(name: str) -> JSON:
-    versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in _GROUPS[name]]
-    return {"name": name, "versions": versions, "preferredVersion": versions[0]}
+def _group(name: str, versions: list[str]) -> JSON:
+    spelled = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
+    return {"name": name, "versions": spelled, "preferredVersion": spelled[0]}
 
 
-def _resource_list(group: str, version: str) -> JSON:
-    resources = BY_GROUP_VERSION.get((group, version))
+def _resource_list(group: str, version: str, catalog: Catalog) -> JSON:
+    resources = catalog.by_group_version.get((group, version))
     if resources is None:
         raise PageNotFound(f"{group}/{version}")
     entries = [entry for resource in resources.values() for entry in (_entry(resource), *_subentries(resource))]
@@ -107,26 +101,24 @@ def _subentries(resource: Resource) -> list[JSON]:
 
 def _subentry(resource: Resource, name: str) -> JSON:
     entry: JSON = {"name": f"{resource.plural}/{name}", "singularName": "", "namespaced": resource.namespaced}
-    scale = name == "scale"
-    entry |= {"group": "autoscaling", "version": "v1", "kind": "Scale"} if scale else {"kind": resource.kind}
-    return entry | {"verbs": _subresource_verbs(name)}
+    return {**entry, **_KINDS.get(name, {"kind": resource.kind}), "verbs": _subresource_verbs(name)}
 
 
 def _subresource_verbs(name: str) -> list[str]:
-    return ["update"] if name == "finalize" else list(SUBRESOURCE_VERBS)
+    return _VERBS.get(name, list(SUBRESOURCE_VERBS))
 
 
-def _aggregated(root: str) -> JSON:
-    groups = {"": ["v1"]} if root == "api" else _GROUPS
-    items = [_aggregated_group(group, versions) for group, versions in groups.items()]
+def _aggregated(root: str, catalog: Catalog) -> JSON:
+    groups = {"": ["v1"]} if root == "api" else catalog.groups
+    items = [_aggregated_group(group, versions, catalog) for group, versions in groups.items()]
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 
 
-def _aggregated_group(group: str, versions: list[str]) -> JSON:
+def _aggregated_group(group: str, versions: list[str], catalog: Catalog) -> JSON:
     described = [
         {
             "version": version,
-            "resources": [_described(one) for one in BY_GROUP_VERSION[group, version].values()],
+            "resources": [_described(one) for one in catalog.by_group_version[group, version].values()],
             "freshness": "Current",
         }
         for version in versions
@@ -149,5 +141,4 @@ def _described(resource: Resource) -> JSON:
 
 def _described_subresource(resource: Resource, name: str) -> JSON:
     own = {"group": "", "version": "", "kind": resource.kind}
-    kind = {"group": "autoscaling", "version": "v1", "kind": "Scale"} if name == "scale" else own
-    return {"subresource": name, "responseKind": kind, "verbs": _subresource_verbs(name)}
+    return {"subresource": name, "responseKind": _KINDS.get(name, own), "verbs": _subresource_verbs(name)}

@@ -72,6 +72,14 @@ def already_exists(resource: Resource, name: str) -> ApiError:
     return ApiError(409, "AlreadyExists", f'{resource.qualified} "{name}" already exists', _details(resource, name))
 
 
+def namespace_terminating(resource: Resource, namespace: str, name: str) -> ApiError:
+    why = f"unable to create new content in namespace {namespace} because it is being terminated"
+    message = f"namespace {namespace} is being terminated"
+    cause = {"reason": "NamespaceTerminating", "message": message, "field": "metadata.namespace"}
+    details = _details(resource, name) | {"causes": [cause]}
+    return ApiError(403, "Forbidden", f'{resource.qualified} "{name}" is forbidden: {why}', details)
+
+
 def modified_meanwhile(resource: Resource, name: str) -> ApiError:
     message = (
         f'Operation cannot be fulfilled on {resource.qualified} "{name}": the object has been modified; '
@@ -96,6 +104,11 @@ def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> ApiErr
     details: JSON = {key: value for key, value in (("name", name), ("group", group), ("kind", kind)) if value}
     details["causes"] = [cause.body for cause in causes]
     return ApiError(422, "Invalid", f'{qualified} "{name}" is invalid: {listed}', details)
+
+
+def invalid_options(kind: str, field: str, message: str) -> ApiError:
+    """422 for what a query says, such as ``PatchOptions``."""
+    return invalid(kind, "meta.k8s.io", "", [Cause(field, message, "FieldValueRequired")])
 
 
 def bad_request(message: str) -> ApiError:

@@ -134,7 +134,11 @@ class Faults:
             finally:
                 self.listeners.remove(changed.set)
 
-    def _switch(self, faults: tuple[Fault, ...]) -> None:
-        self._active = faults
+    def wake(self) -> None:
+        """Whatever waits looks again at what befalls it."""
         for listener in [*self.listeners]:
             listener()
+
+    def _switch(self, faults: tuple[Fault, ...]) -> None:
+        self._active = faults
+        self.wake()

@@ -60,6 +60,14 @@ def event_line(type: str, record: Record) -> bytes:
     return b'{"type":"%b","object":%b}\n' % (type.encode(), record.json)
 
 
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What etcd held at one revision."""
+
+    revision: int
+    records: Mapping[Resource, Mapping[str, Record]]
+
+
 class TooOld(Exception):
     """The window no longer reaches back to that revision. ``floor`` is the oldest one that it does."""
 
@@ -69,11 +77,16 @@ class TooOld(Exception):
 
 
 class History:
-    """The last ``window`` events of one resource type. ``floor``: the revision that it begins after."""
+    """The last ``window`` events of one resource type. ``floor``: the revision that it begins after.
+
+    A WATCH is served from the watch cache of the server alone; a LIST of the past from there, or else from etcd as far
+    as that is not compacted (kube-wire README, point 2).
+    """
 
     def __init__(self, window: int, floor: int) -> None:
         self._events: deque[Event] = deque(maxlen=window)
-        self._floor = floor
+        self._floor = self._cached = floor
+        self._compacted = 0
 
     def append(self, event: Event) -> None:
         if len(self._events) == self._events.maxlen:
@@ -81,21 +94,35 @@ class History:
         self._events.append(event)
 
     def forget(self, revision: int) -> None:
-        """As an API server's restart does: even what is five writes old is then too old (point 2)."""
+        """Neither the cache nor etcd goes back behind ``revision``."""
         self._events.clear()
-        self._floor = revision
+        self._floor = self._cached = revision
+
+    def empty_cache(self, revision: int) -> None:
+        """As an API server's restart does: even what is five writes old is then too old for a WATCH."""
+        self._cached = revision
+
+    def compact(self, revision: int) -> None:
+        """Of etcd: what the watch cache still holds is served all the same."""
+        self._compacted = revision
 
     def since(self, revision: int) -> list[Event]:
         """The events after ``revision``, oldest first. Raises TooOld."""
-        if revision < self._floor:
-            raise TooOld(self._floor)
+        floor = max(self._floor, self._cached)
+        if revision < floor:
+            raise TooOld(floor)
+        return self._after(revision)
+
+    def _after(self, revision: int) -> list[Event]:
         newest_first = takewhile(lambda event: event.revision > revision, reversed(self._events))
         return list(newest_first)[::-1]
 
     def rewound(self, current: Mapping[str, Record], revision: int) -> dict[str, Record]:
         """The collection as it was at ``revision``. Raises TooOld."""
+        if revision < max(self._floor, min(self._cached, self._compacted)):
+            raise TooOld(self._floor)
         past = dict(current)
-        for event in reversed(self.since(revision)):
+        for event in reversed(self._after(revision)):
             if event.before is None:
                 past.pop(event.after.key, None)
             else:

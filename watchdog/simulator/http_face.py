@@ -18,6 +18,7 @@ class HttpFace:
         """``port`` 0: any free one; it is known, and kept, after the first start."""
         self._service, self.port = service, port
         self._runner: web.ServerRunner | None = None
+        self._site: web.TCPSite | None = None
 
     @property
     def url(self) -> str:
@@ -29,15 +30,26 @@ class HttpFace:
             web.Server(self._serve, access_log=None, handler_cancellation=True), shutdown_timeout=0.1
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
-        await site.start()
+        await self.accept()
         self.port = self._runner.addresses[0][1]
+
+    async def accept(self) -> None:
+        """Listens again after ``refuse``."""
+        if self._runner and not self._site:
+            self._site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
+            await self._site.start()
+
+    async def refuse(self) -> None:
+        """New connections are refused, open ones live on: as a server after its SIGTERM does."""
+        if self._site:
+            await self._site.stop()
+        self._site = None
 
     async def stop(self) -> None:
         """New connections are refused, open ones (watches too) are cut."""
         if self._runner:
             await self._runner.cleanup()
-        self._runner = None
+        self._runner = self._site = None
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         asked = Request(request.method, request.path, request.query, request.headers, await request.read())

@@ -11,7 +11,7 @@ from watchdog.simulator.cluster import Cluster, DeleteOptions, Deletion
 from watchdog.simulator.history import Record
 from watchdog.simulator.managed_fields import Author
 from watchdog.simulator.patches import merged
-from watchdog.simulator.resources import BY_KIND, BY_NAME, NAMESPACES
+from watchdog.simulator.resources import NAMESPACES
 from watchdog.simulator.scale import scale_of, scaled
 from watchdog.simulator.strategic import strategically_merged
 
@@ -20,13 +20,13 @@ JSON = dict[str, Any]
 
 def get(cluster: Cluster, type: str, namespace: str, name: str) -> Record:
     """``type`` as kubectl spells it: ``deploy``, ``configmaps``, ``sts``."""
-    return cluster.get(BY_NAME[type], namespace, name)
+    return cluster.get(cluster.catalog.by_name[type], namespace, name)
 
 
 def create(cluster: Cluster, *manifests: JSON) -> None:
     """``kubectl create -f``; a namespace that is named and missing is made, for convenience."""
     for manifest in manifests:
-        resource = BY_KIND[manifest["apiVersion"], manifest["kind"]]
+        resource = cluster.catalog.by_kind[manifest["apiVersion"], manifest["kind"]]
         namespace = manifest["metadata"].get("namespace", "default") if resource.namespaced else ""
         if namespace and cluster.find(NAMESPACES, "", namespace) is None:
             cluster.create(NAMESPACES, "", {"metadata": {"name": namespace}}, Author("kubectl-create"))

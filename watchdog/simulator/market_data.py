@@ -92,20 +92,22 @@ class MarketData:
             return Response(200, b"ok", TEXT_TYPE)
         if request.path != "/healthz" or request.method != "GET":
             return Response(404, b"not found\n", TEXT_TYPE)
-        match self.fault:
-            case Silence():
-                await asyncio.Event().wait()
-            case Endless():
-                return Response(200, _endless())
-            case Verbatim(body, status, headers):
-                return Response(status, body, headers=headers or {})
-            case Lie(fields, status):
-                return _said({**self.health, **fields}, status)
-        return _said(self.health, None)
+        return await answered(self.fault, self.health, lambda health: 200 if health["ok"] else 503)
 
 
-def _said(health: JSON, status: int | None) -> Response:
-    return Response(status or (200 if health["ok"] else 503), msgspec.json.encode(health), JSON_TYPE)
+async def answered(fault: Fault | None, truth: JSON, status: Callable[[JSON], int] = lambda body: 200) -> Response:
+    """What a service says, instead of the ``truth`` if something is wrong with it."""
+    match fault:
+        case Silence():
+            await asyncio.Event().wait()
+        case Endless():
+            return Response(200, _endless())
+        case Verbatim(body, lied, headers):
+            return Response(lied, body, headers=headers or {})
+        case Lie(fields, lied):
+            lie = {**truth, **fields}
+            return Response(lied or status(lie), msgspec.json.encode(lie), JSON_TYPE)
+    return Response(status(truth), msgspec.json.encode(truth), JSON_TYPE)
 
 
 async def _endless() -> AsyncIterator[bytes]:

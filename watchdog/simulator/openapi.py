@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from watchdog.simulator.catalog import Catalog
 from watchdog.simulator.errors import PageNotFound
-from watchdog.simulator.resources import BY_GROUP_VERSION, Resource
+from watchdog.simulator.resources import Resource
 from watchdog.simulator.wire import Response, answer
 
 JSON = dict[str, Any]
@@ -13,18 +14,19 @@ _V2_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _ANYTHING = "x-kubernetes-preserve-unknown-fields"
 
 
-def openapi(segments: list[str]) -> Response:
+def openapi(segments: list[str], catalog: Catalog) -> Response:
     """``/openapi/v2`` (an empty protobuf message), ``/openapi/v3`` (the index) and one document a group."""
     match segments:
         case ["v2"]:
             return Response(200, b"", _V2_TYPE)
         case ["v3"]:
-            paths = [_path(group, version) for group, version in BY_GROUP_VERSION]
-            return answer(200, {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash=1"} for path in paths}})
+            paths = [_path(group, version) for group, version in catalog.by_group_version]
+            hash = f"?hash={len(catalog.served)}"
+            return answer(200, {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}{hash}"} for path in paths}})
         case ["v3", "api", version]:
-            return answer(200, _document("", version))
+            return answer(200, _document("", version, catalog))
         case ["v3", "apis", group, version]:
-            return answer(200, _document(group, version))
+            return answer(200, _document(group, version, catalog))
     raise PageNotFound("/".join(segments))
 
 
@@ -32,8 +34,8 @@ def _path(group: str, version: str) -> str:
     return f"apis/{group}/{version}" if group else f"api/{version}"
 
 
-def _document(group: str, version: str) -> JSON:
-    resources = BY_GROUP_VERSION.get((group, version))
+def _document(group: str, version: str, catalog: Catalog) -> JSON:
+    resources = catalog.by_group_version.get((group, version))
     if resources is None:
         raise PageNotFound(f"{group}/{version}")
     return {

@@ -1,4 +1,4 @@
-"""The trading floor of domain.md, whole: cluster, API server, controllers and market data, in its safe start state."""
+"""The trading floor of domain.md, whole: cluster, API server, controllers and services, in its safe start state."""
 
 from __future__ import annotations
 
@@ -11,21 +11,29 @@ from typing import Any
 
 import yaml
 
+from watchdog.simulator import kubectl
 from watchdog.simulator.apiserver import ApiServer
 from watchdog.simulator.cluster import Cluster
 from watchdog.simulator.controller import Controller, settle
 from watchdog.simulator.managed_fields import Author
 from watchdog.simulator.market_data import MarketData
+from watchdog.simulator.ports import InProcessKubernetes
 from watchdog.simulator.reconcilers.owned import USUAL_PACE, Pace
-from watchdog.simulator.resources import BY_KIND
+from watchdog.simulator.resources import BY_KIND, CLUSTER_ROLES, SERVICE_ACCOUNTS
+from watchdog.simulator.services import Services
 
 JSON = dict[str, Any]
+READER = "watchdog-reader"
 
 
 @cache
 def manifests() -> tuple[JSON, ...]:
     """``trading_floor.yaml``. Shared: never change one."""
-    text = files("watchdog.simulator").joinpath("trading_floor.yaml").read_text("utf-8")
+    return _loaded("trading_floor.yaml")
+
+
+def _loaded(name: str) -> tuple[JSON, ...]:
+    text = files("watchdog.simulator").joinpath(name).read_text("utf-8")
     return tuple(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
@@ -37,10 +45,25 @@ class Floor:
     server: ApiServer
     controller: Controller
     market_data: MarketData
+    services: Services
+
+    def as_service_account(self, namespace: str, name: str, seconds: float = 365 * 86_400.0) -> InProcessKubernetes:
+        """A client with the rights of that ServiceAccount, which is made if it is missing (its rights are not);
+        ``seconds``: the life of its token."""
+        if self.cluster.find(SERVICE_ACCOUNTS, namespace, name) is None:
+            account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
+            kubectl.create(self.cluster, account)
+        return InProcessKubernetes(self.server, token=self.server.authentication.issue(namespace, name, seconds))
 
     async def run(self) -> None:
         """The controllers, until cancelled."""
         await self.controller.run()
+
+    def as_watchdog(self) -> InProcessKubernetes:
+        """A client with the rights that ``deploy/k8s/base`` gives the daemon; they are granted if they are not yet."""
+        if self.cluster.find(CLUSTER_ROLES, "", READER) is None:
+            kubectl.create(self.cluster, *_loaded("reader.yaml"))
+        return self.as_service_account("watchdog", "watchdog")
 
 
 def trading_floor(now: Callable[[], datetime], seed: int = 0, pace: Pace = USUAL_PACE) -> Floor:
@@ -52,4 +75,4 @@ def trading_floor(now: Callable[[], datetime], seed: int = 0, pace: Pace = USUAL
             resource, manifest["metadata"].get("namespace", ""), manifest, Author("kubectl-client-side-apply")
         )
     settle(cluster)
-    return Floor(cluster, ApiServer(cluster), Controller(cluster, pace), MarketData(now))
+    return Floor(cluster, ApiServer(cluster), Controller(cluster, pace), MarketData(now), Services(cluster, now))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
+from watchdog.adapters.kubernetes import REVIEWS
 from watchdog.adapters.kubernetes_wire import LineBuffer, refused
 from watchdog.ports import Answer, Page, Unreachable
 from watchdog.simulator.wire import JSON_TYPE, Request, Response, Service
@@ -23,27 +24,41 @@ _AGENT = {"accept": "application/json", "user-agent": "watchdog/in-process"}
 
 @dataclass(frozen=True, slots=True)
 class InProcessKubernetes:
-    """Raises what the adapter for real servers raises, with the same reasons and the same limits (bytes)."""
+    """Raises what the adapter for real servers raises, with the same reasons and the same limits (bytes). ``token``: of
+    whom it asks as; "" shows no credentials."""
 
     server: Service
     body_limit: int = 16 << 20
     line_limit: int = 32 << 20
+    token: str = ""
 
     async def read(self, path: str, query: Mapping[str, str], timeout: float) -> bytes:
-        request = Request("GET", path, query, _AGENT)
+        request = Request("GET", path, query, self._headers)
         response, body = await _whole(self.server, request, timeout, self.body_limit)
-        _refuse_all_but_json(response, body)
+        _refuse_all_but_json(response, body, 200)
         return body
+
+    async def review(self, path: str, body: bytes, timeout: float) -> bytes:
+        if path not in REVIEWS:
+            raise ValueError(f"{path}: only SelfSubject*Reviews are ever posted")
+        request = Request("POST", path, {}, {**self._headers, "content-type": JSON_TYPE}, body)
+        response, reviewed = await _whole(self.server, request, timeout, self.body_limit)
+        _refuse_all_but_json(response, reviewed, 201)
+        return reviewed
 
     @asynccontextmanager
     async def watch(self, path: str, query: Mapping[str, str], silence: float) -> AsyncIterator[AsyncIterator[bytes]]:
-        request = Request("GET", path, {**query, "watch": "true"}, _AGENT)
+        request = Request("GET", path, {**query, "watch": "true"}, self._headers)
         response = await _within(silence, _asked(self.server, request), "Silent")
         if isinstance(response.body, bytes):
-            _refuse_all_but_json(response, response.body)
+            _refuse_all_but_json(response, response.body, 200)
             raise Unreachable("NotJson", "a whole answer where a WATCH was expected")
         async with aclosing(cast(AsyncGenerator[bytes, None], response.body)) as chunks:
             yield _lines(chunks, silence, self.line_limit)
+
+    @property
+    def _headers(self) -> Mapping[str, str]:
+        return {**_AGENT, "authorization": f"Bearer {self.token}"} if self.token else _AGENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +99,8 @@ class Nowhere:
 
     async def read(self, path: str, limit: int) -> bytes:
         raise FileNotFoundError(path)
+
+    async def replace(self, path: str, content: bytes) -> None: ...
 
 
 async def _whole(service: Service, request: Request, timeout: float, limit: int) -> tuple[Response, bytes]:
@@ -138,10 +155,10 @@ async def _lines(chunks: AsyncGenerator[bytes, None], silence: float, limit: int
     buffer.ended()
 
 
-def _refuse_all_but_json(response: Response, body: bytes) -> None:
+def _refuse_all_but_json(response: Response, body: bytes, granted: int) -> None:
     if 300 <= response.status < 400:
         raise Unreachable("Redirected", f"to {response.headers.get('Location', 'nowhere')}")
-    if response.status != 200:
+    if response.status != granted:
         raise refused(response.status, body)
     if response.content_type != JSON_TYPE:
         raise Unreachable("NotJson", f"expected JSON, found {response.content_type}")

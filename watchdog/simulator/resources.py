@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 SUBRESOURCE_VERBS = ("get", "patch", "update")
@@ -11,25 +11,32 @@ SUBRESOURCE_VERBS = ("get", "patch", "update")
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource type. ``fields`` are the top-level fields besides kind, apiVersion and metadata.
+    """One resource type; group, version and plural name it. ``fields`` are the top-level fields besides kind,
+    apiVersion and metadata.
 
     ``generation``: what bumps metadata.generation, as recorded (kube-wire README, point 16): nothing, the spec, or the
-    spec and the annotations.
+    spec and the annotations. ``template``: where its Pod template is ("spec.template"), if it has one. ``stored_as``:
+    the type whose objects these are in another version; it has none of its own then.
+    ``columns``, of a custom one: (name, type, JSON path) of what ``kubectl get`` prints.
     """
 
     group: str
     version: str
     plural: str
-    singular: str
-    kind: str
-    short_names: tuple[str, ...] = ()
-    namespaced: bool = True
-    categories: tuple[str, ...] = ()
-    subresources: tuple[str, ...] = ()
-    generation: tuple[str, ...] = ()
-    fields: tuple[str, ...] = ("spec", "status")
-    selectable: tuple[str, ...] = ()
-    verbs: tuple[str, ...] = VERBS
+    singular: str = field(compare=False)
+    kind: str = field(compare=False)
+    short_names: tuple[str, ...] = field(default=(), compare=False)
+    namespaced: bool = field(default=True, compare=False)
+    categories: tuple[str, ...] = field(default=(), compare=False)
+    subresources: tuple[str, ...] = field(default=(), compare=False)
+    generation: tuple[str, ...] = field(default=(), compare=False)
+    fields: tuple[str, ...] = field(default=("spec", "status"), compare=False)
+    selectable: tuple[str, ...] = field(default=(), compare=False)
+    verbs: tuple[str, ...] = field(default=VERBS, compare=False)
+    template: str = field(default="", compare=False)
+    stored_as: Resource | None = field(default=None, compare=False)
+    custom: bool = field(default=False, compare=False)
+    columns: tuple[tuple[str, str, str], ...] = field(default=(), compare=False)
 
     @property
     def api_version(self) -> str:
@@ -58,8 +65,12 @@ def _apps(plural: str, singular: str, kind: str, *short: str, **more: object) ->
     return Resource("apps", "v1", plural, singular, kind, short, categories=("all",), **more)  # type: ignore[arg-type]
 
 
+def _asked(group: str, kind: str) -> Resource:
+    return Resource(group, "v1", f"{kind.lower()}s", kind.lower(), kind, namespaced=False, verbs=("create",))
+
+
 _SPEC, _WITHOUT_COLLECTION = ("spec",), tuple(verb for verb in VERBS if verb != "deletecollection")
-_SCALE = ("scale", "status")
+_SCALE, _TEMPLATE = ("scale", "status"), "spec.template"
 _EVENT_FIELDS = (
     "action", "count", "eventTime", "firstTimestamp", "involvedObject", "lastTimestamp", "message", "reason", "related",
     "reportingComponent", "reportingInstance", "series", "source", "type",
@@ -80,36 +91,52 @@ NODES = _core(
     "nodes", "node", "Node", "no", namespaced=False, subresources=("status",), selectable=("spec.unschedulable",)
 )
 PODS = _core(
-    "pods", "pod", "Pod", "po", categories=("all",), subresources=("status",), generation=_SPEC,
+    "pods", "pod", "Pod", "po", categories=("all",), subresources=("ephemeralcontainers", "status"), generation=_SPEC,
     selectable=("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "status.phase"),
+)  # fmt: skip
+REPLICATION_CONTROLLERS = _core(
+    "replicationcontrollers", "replicationcontroller", "ReplicationController", "rc", categories=("all",),
+    subresources=_SCALE, generation=_SPEC, selectable=("status.replicas",), template=_TEMPLATE,
 )  # fmt: skip
 SECRETS = _core("secrets", "secret", "Secret", fields=("immutable", "data", "stringData", "type"), selectable=("type",))
 SERVICE_ACCOUNTS = _core(
     "serviceaccounts", "serviceaccount", "ServiceAccount", "sa",
-    fields=("secrets", "imagePullSecrets", "automountServiceAccountToken"),
+    subresources=("token",), fields=("secrets", "imagePullSecrets", "automountServiceAccountToken"),
 )  # fmt: skip
 SERVICES = _core("services", "service", "Service", "svc", categories=("all",), subresources=("status",))
-DAEMON_SETS = _apps("daemonsets", "daemonset", "DaemonSet", "ds", subresources=("status",), generation=_SPEC)
-DEPLOYMENTS = _apps(
-    "deployments", "deployment", "Deployment", "deploy", subresources=_SCALE, generation=("spec", "annotations")
+DAEMON_SETS = _apps(
+    "daemonsets", "daemonset", "DaemonSet", "ds", subresources=("status",), generation=_SPEC, template=_TEMPLATE
 )
-REPLICA_SETS = _apps("replicasets", "replicaset", "ReplicaSet", "rs", subresources=_SCALE, generation=_SPEC)
-STATEFUL_SETS = _apps("statefulsets", "statefulset", "StatefulSet", "sts", subresources=_SCALE, generation=_SPEC)
+DEPLOYMENTS = _apps(
+    "deployments", "deployment", "Deployment", "deploy", subresources=_SCALE, generation=("spec", "annotations"),
+    template=_TEMPLATE,
+)  # fmt: skip
+REPLICA_SETS = _apps(
+    "replicasets", "replicaset", "ReplicaSet", "rs", subresources=_SCALE, generation=_SPEC, template=_TEMPLATE
+)
+STATEFUL_SETS = _apps(
+    "statefulsets", "statefulset", "StatefulSet", "sts", subresources=_SCALE, generation=_SPEC, template=_TEMPLATE
+)
 JOBS = Resource(
     "batch", "v1", "jobs", "job", "Job", categories=("all",), subresources=("status",), generation=_SPEC,
-    selectable=("status.successful",),
+    selectable=("status.successful",), template=_TEMPLATE,
 )  # fmt: skip
 CRON_JOBS = Resource(
-    "batch",
-    "v1",
-    "cronjobs",
-    "cronjob",
-    "CronJob",
-    ("cj",),
-    categories=("all",),
-    subresources=("status",),
-    generation=_SPEC,
-)
+    "batch", "v1", "cronjobs", "cronjob", "CronJob", ("cj",), categories=("all",), subresources=("status",),
+    generation=_SPEC, template="spec.jobTemplate.spec.template",
+)  # fmt: skip
+HORIZONTAL_POD_AUTOSCALERS = Resource(
+    "autoscaling", "v2", "horizontalpodautoscalers", "horizontalpodautoscaler", "HorizontalPodAutoscaler", ("hpa",),
+    categories=("all",), subresources=("status",),
+)  # fmt: skip
+CUSTOM_RESOURCE_DEFINITIONS = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "customresourcedefinition", "CustomResourceDefinition",
+    ("crd", "crds"), namespaced=False, categories=("api-extensions",), subresources=("status",), generation=_SPEC,
+)  # fmt: skip
+
+# The same objects in another version.
+HORIZONTAL_POD_AUTOSCALERS_V1 = replace(HORIZONTAL_POD_AUTOSCALERS, version="v1", stored_as=HORIZONTAL_POD_AUTOSCALERS)
+EVENTS_OF_THE_GROUP = replace(EVENTS, group="events.k8s.io", stored_as=EVENTS)
 
 # Stored, so that a whole deployment can be applied; nothing acts on them.
 _RBAC, _BINDING = "rbac.authorization.k8s.io", ("roleRef", "subjects")
@@ -127,20 +154,21 @@ POD_DISRUPTION_BUDGETS = Resource(
 )  # fmt: skip
 
 ALL = (
-    CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PODS, SECRETS, SERVICE_ACCOUNTS, SERVICES,
-    DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, CRON_JOBS, JOBS,
-    POD_DISRUPTION_BUDGETS, CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES,
+    CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PODS, REPLICATION_CONTROLLERS, SECRETS, SERVICE_ACCOUNTS, SERVICES,
+    DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, EVENTS_OF_THE_GROUP,
+    HORIZONTAL_POD_AUTOSCALERS, HORIZONTAL_POD_AUTOSCALERS_V1, CRON_JOBS, JOBS,
+    POD_DISRUPTION_BUDGETS, CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES, CUSTOM_RESOURCE_DEFINITIONS,
 )  # fmt: skip
+"""In the order in which discovery shows them: of a group, the preferred version first."""
 
+# Asked, and never stored.
+REVIEWS = (
+    _asked("authentication.k8s.io", "SelfSubjectReview"),
+    _asked("authorization.k8s.io", "SelfSubjectAccessReview"),
+    _asked("authorization.k8s.io", "SelfSubjectRulesReview"),
+)
 
-def _by_group_version() -> dict[tuple[str, str], dict[str, Resource]]:
-    table: dict[tuple[str, str], dict[str, Resource]] = {}
-    for resource in ALL:
-        table.setdefault((resource.group, resource.version), {})[resource.plural] = resource
-    return table
-
-
-BY_GROUP_VERSION: Mapping[tuple[str, str], Mapping[str, Resource]] = _by_group_version()
+STORED = tuple(resource for resource in ALL if resource.stored_as is None)
 BY_KIND: Mapping[tuple[str, str], Resource] = {(r.api_version, r.kind): r for r in ALL}
-BY_NAME: Mapping[str, Resource] = {name: r for r in ALL for name in (r.plural, r.singular, r.kind, *r.short_names)}
+BY_NAME: Mapping[str, Resource] = {name: r for r in STORED for name in (r.plural, r.singular, r.kind, *r.short_names)}
 """For Python callers: ``BY_NAME["deploy"]``."""

@@ -18,10 +18,10 @@ from watchdog.ports import Clock, Files, Ports
 from watchdog.simulator.http_face import HttpFace
 from watchdog.simulator.pager import Pager
 from watchdog.simulator.platform import Floor
-from watchdog.simulator.ports import InProcessHttp, InProcessKubernetes, Nowhere
+from watchdog.simulator.ports import InProcessHttp, Nowhere
 from watchdog.simulator.wire import Request, Response, answer
 
-PAGER, MARKET_DATA = "pager.simulator", "marketdata.simulator"
+PAGER, MARKET_DATA, SERVICES = "pager.simulator", "marketdata.simulator", "services.simulator"
 
 
 def shipped() -> Path:
@@ -36,6 +36,7 @@ class Addresses:
     kubeconfig: str = ""
     market_data: str = f"http://{MARKET_DATA}"
     pager: str = f"http://{PAGER}"
+    services: str = f"http://{SERVICES}"
 
 
 def configured(addresses: Addresses, *, console: bool = False) -> config.Configuration:
@@ -67,42 +68,56 @@ def _readdressed(stanza: dict[str, Any], addresses: Addresses) -> dict[str, Any]
     if stanza["kind"] == "http_health":
         served = [s for s in stanza["services"] if s["service"] == "marketdata-mcp-server"]
         return {**stanza, "services": [{**s, "url": f"{addresses.market_data}/healthz"} for s in served]}
+    if stanza["kind"] == "ops_status":
+        said = [{**s, "url": f"{addresses.services}/{s['service']}/ops/status"} for s in stanza["services"]]
+        return {**stanza, "services": said}
+    if stanza["kind"] == "safety_api":
+        return {**stanza, "url": f"{addresses.services}/mission-control/api/v1/safety"}
     return stanza
 
 
 def in_process(
-    floor: Floor, pager: Pager, clock: Clock, labels: Mapping[str, str], files: Files | None = None
-) -> Ports:
-    """The floor without a socket, at the addresses that ``Addresses()`` names."""
+    floor: Floor, pager: Pager, clock: Clock, labels: Mapping[str, str], files: Files | None = None,
+    account: tuple[str, str] | None = None,
+) -> Ports:  # fmt: skip
+    """The floor without a socket, at the addresses that ``Addresses()`` names. ``account``: (namespace, name) of the
+    ServiceAccount whose rights the daemon has; None: its own, with the rights that ``deploy/k8s/base`` gives it."""
     nowhere = Nowhere()
-    http = InProcessHttp({MARKET_DATA: floor.market_data, PAGER: pager})
-    kubernetes = InProcessKubernetes(floor.server)
+    http = InProcessHttp({MARKET_DATA: floor.market_data, SERVICES: floor.services, PAGER: pager})
+    kubernetes = floor.as_service_account(*account) if account else floor.as_watchdog()
     return Ports(clock, http, files or nowhere, nowhere, nowhere, lambda kubeconfig, context: kubernetes, labels)
 
 
 @asynccontextmanager
-async def served(floor: Floor, pager: Pager, api_port: int = 0, market_data_port: int = 0) -> AsyncIterator[Addresses]:
+async def served(
+    floor: Floor, pager: Pager, api_port: int = 0, market_data_port: int = 0, services_port: int = 0
+) -> AsyncIterator[Addresses]:
     """The floor on loopback, over real HTTP. Raises ``OSError`` when a port is taken."""
-    faces = [HttpFace(floor.server, api_port), HttpFace(Switchboard(floor), market_data_port), HttpFace(pager)]
+    faces = [
+        HttpFace(floor.server, api_port),
+        HttpFace(Switchboard(floor), market_data_port),
+        HttpFace(pager),
+        HttpFace(floor.services, services_port),
+    ]
     with tempfile.TemporaryDirectory(prefix="watchdog-") as folder:
         try:
             for face in faces:
                 await face.start()
-            api, market_data, pages = (face.url for face in faces)
-            yield Addresses(kubeconfig(Path(folder), api), market_data, pages)
+            api, *others = (face.url for face in faces)
+            yield Addresses(kubeconfig(Path(folder), api, floor.as_watchdog().token), *others)
         finally:
             for face in faces:
                 await face.stop()
 
 
-def kubeconfig(folder: Path, url: str) -> str:
-    """A kubeconfig for an API server that asks for no credentials."""
-    path = folder / "kubeconfig"
+def kubeconfig(folder: Path, url: str, token: str = "") -> str:
+    """A kubeconfig for an API server; without a ``token``, for one that asks for no credentials."""
+    path, user = folder / "kubeconfig", f"token: '{token}'" if token else ""
     path.write_text(
         "apiVersion: v1\nkind: Config\ncurrent-context: simulator\n"
         f"clusters: [{{name: simulator, cluster: {{server: '{url}'}}}}]\n"
-        "users: [{name: nobody, user: {}}]\n"
-        "contexts: [{name: simulator, context: {cluster: simulator, user: nobody}}]\n"
+        f"users: [{{name: watchdog, user: {{{user}}}}}]\n"
+        "contexts: [{name: simulator, context: {cluster: simulator, user: watchdog}}]\n"
     )
     return str(path)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from watchdog.simulator.defaults import stored_form
 from watchdog.simulator.errors import modified_meanwhile, wrong_uid
 from watchdog.simulator.managed_fields import Author, updated
-from watchdog.simulator.resources import DEPLOYMENTS, PODS, REPLICA_SETS, STATEFUL_SETS, Resource
+from watchdog.simulator.resources import PODS, Resource
 from watchdog.simulator.validation import check_immutable, check_name, check_types, check_workload
 
 JSON = dict[str, Any]
 
-_WORKLOADS = (PODS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS)
 _METADATA_ORDER = (
     "name", "generateName", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp",
     "deletionTimestamp", "deletionGracePeriodSeconds", "labels", "annotations", "ownerReferences", "finalizers",
@@ -23,6 +23,14 @@ _SERVER_OWNED = (
     "name", "generateName", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp",
     "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields",
 )  # fmt: skip
+
+
+_SCHEDULED = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
+_FIRST_STATUS: Mapping[str, JSON] = {
+    "Pod": {"phase": "Pending"},
+    "DaemonSet": dict.fromkeys(_SCHEDULED, 0),
+    "HorizontalPodAutoscaler": {"desiredReplicas": 0, "currentMetrics": None},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +52,12 @@ def created(resource: Resource, object: JSON, identity: JSON, author: Author, ti
     metadata |= {**identity, "generation": 1} if resource.generation else identity
     body = {field: object[field] for field in resource.fields if field in object}
     if "status" in resource.subresources and resource.kind != "Namespace":
-        body["status"] = {"phase": "Pending"} if resource.kind == "Pod" else {}
+        body["status"] = _FIRST_STATUS.get(resource.kind, {})
+    if resource.custom:
+        body.pop("status", None)
     _check_content(resource, {}, body, metadata)
     head = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
-    return _finished(resource, None, stored_form(resource.kind, {**head, **body}), author, time)
+    return _finished(resource, None, stored_form(resource, {**head, **body}), author, time)
 
 
 def changed(resource: Resource, old: JSON, new: JSON, author: Author, time: str) -> JSON:
@@ -62,13 +72,20 @@ def changed(resource: Resource, old: JSON, new: JSON, author: Author, time: str)
     body = _body(resource, old, new, author.subresource)
     _check_content(resource, old, body, metadata)
     head = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
-    typed = stored_form(resource.kind, {**head, **body})
-    if typed == old:
+    typed, managed = stored_form(resource, {**head, **body}), _managed(old, sent)
+    if typed == old and author.applied is None and managed == _managed(old, {}):
         return old
-    check_immutable(resource, old, typed)
+    check_immutable(resource, old, typed, author.subresource)
     if author.subresource in ("", "scale") and _generation_moves(resource, old, typed):
         typed["metadata"] = {**typed["metadata"], "generation": old["metadata"]["generation"] + 1}
-    return _finished(resource, old, typed, author, time)
+    finished = _finished(resource, old, typed, author, time, managed)
+    return old if finished == old else finished
+
+
+def _managed(old: JSON, sent: JSON) -> list[JSON]:
+    """A client may write managedFields itself (``kubectl apply --server-side`` does); ``[{}]`` empties them."""
+    found: list[JSON] = sent.get("managedFields") or old["metadata"].get("managedFields") or []
+    return [] if found == [{}] else found
 
 
 def marked_for_deletion(resource: Resource, old: JSON, at: str, grace: int, finalizers: list[str]) -> JSON:
@@ -117,11 +134,14 @@ def _generation_moves(resource: Resource, old: JSON, new: JSON) -> bool:
 def _check_content(resource: Resource, old: JSON, body: JSON, metadata: JSON) -> None:
     object = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata, **body}
     check_types(object)
-    if resource in _WORKLOADS and (not old or body.get("spec") is not old["spec"]):
+    if (resource is PODS or resource.template) and (not old or body.get("spec") is not old["spec"]):
         check_workload(resource, object)
 
 
-def _finished(resource: Resource, old: JSON | None, new: JSON, author: Author, time: str) -> JSON:
-    fields = updated(resource.kind, old, new, author, time)
-    metadata = {**new["metadata"], "managedFields": fields} if fields else new["metadata"]
+def _finished(
+    resource: Resource, old: JSON | None, new: JSON, author: Author, time: str, managed: list[JSON] | None = None
+) -> JSON:
+    fields = updated(resource.kind, old, new, author, time, managed)
+    others = {name: value for name, value in new["metadata"].items() if name != "managedFields"}
+    metadata = {**others, "managedFields": fields} if fields else others
     return {**new, "metadata": in_order(metadata)}

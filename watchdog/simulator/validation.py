@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from watchdog.simulator.errors import ApiError, Cause, bad_request, invalid
 from watchdog.simulator.resources import Resource
+from watchdog.simulator.schedule import parsed
 from watchdog.simulator.selectors import from_label_selector
 
 JSON = dict[str, Any]
@@ -57,30 +59,83 @@ def check_types(object: JSON) -> None:
 
 def check_workload(resource: Resource, object: JSON) -> None:
     """Pods and what makes them: containers, and a selector that matches the template. Raises ApiError 422."""
-    spec = object.get("spec") or {}
-    template = spec.get("template") if "scale" in resource.subresources else {"spec": spec}
-    path = "spec.template.spec.containers" if "scale" in resource.subresources else "spec.containers"
+    template = _template(resource, object)
+    path = f"{resource.template}.spec.containers" if resource.template else "spec.containers"
     if not ((template or {}).get("spec") or {}).get("containers"):
         raise _refused(resource, object, Cause(path, "Required value", "FieldValueRequired"))
-    if "scale" not in resource.subresources:
-        return
-    if not spec.get("selector"):
+    if resource.group == "batch":
+        _check_restart_policy(resource, object, template["spec"].get("restartPolicy"))
+    if resource.kind == "CronJob":
+        _check_schedule(resource, object, str(object["spec"].get("schedule", "")))
+    if resource.group == "apps":
+        _check_selector(resource, object, template)
+
+
+def _template(resource: Resource, object: JSON) -> JSON:
+    found: Any = object if resource.template else {"spec": object.get("spec")}
+    for name in resource.template.split(".") if resource.template else ():
+        found = (found or {}).get(name)
+    return found or {}
+
+
+def _check_selector(resource: Resource, object: JSON, template: JSON) -> None:
+    selector = (object.get("spec") or {}).get("selector")
+    if not selector:
         raise _refused(resource, object, Cause("spec.selector", "Required value", "FieldValueRequired"))
-    labels = ((template or {}).get("metadata") or {}).get("labels") or {}
-    if not from_label_selector(spec["selector"])({"metadata": {"labels": labels}}):
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if not from_label_selector(selector)({"metadata": {"labels": labels}}):
         text = f"Invalid value: {msgspec.json.encode(labels).decode()}: `selector` does not match template `labels`"
         raise _refused(resource, object, Cause("spec.template.metadata.labels", text))
 
 
-def check_immutable(resource: Resource, old: JSON, new: JSON) -> None:
-    """A ConfigMap or Secret with ``immutable: true``, and a workload's selector. Raises ApiError 422."""
+def _check_restart_policy(resource: Resource, object: JSON, policy: Any) -> None:
+    if policy in ("Never", "OnFailure"):
+        return
+    path, known = f"{resource.template}.spec.restartPolicy", '"OnFailure", "Never"'
+    cause = Cause(path, f"Required value: valid values: {known}", "FieldValueRequired")
+    if policy:
+        cause = Cause(path, f'Unsupported value: "{policy}": supported values: {known}', "FieldValueNotSupported")
+    raise _refused(resource, object, cause)
+
+
+def _check_schedule(resource: Resource, object: JSON, schedule: str) -> None:
+    try:
+        parsed(schedule)
+    except ValueError as error:
+        raise _refused(resource, object, Cause("spec.schedule", f'Invalid value: "{schedule}": {error}')) from None
+
+
+def check_immutable(resource: Resource, old: JSON, new: JSON, subresource: str = "") -> None:
+    """A ConfigMap or Secret with ``immutable: true``, a workload's selector, a Job's template, and nearly all of a
+    Pod's spec. Raises ApiError 422."""
     forbidden = "Forbidden: field is immutable when `immutable` is set"
     for field in ("immutable", "data", "binaryData") if old.get("immutable") else ():
         if old.get(field) != new.get(field):
             raise _refused(resource, new, Cause(field, forbidden, "FieldValueForbidden"))
-    if "scale" in resource.subresources and old["spec"]["selector"] != new["spec"]["selector"]:
-        text = f"Invalid value: {msgspec.json.encode(new['spec']['selector']).decode()}: field is immutable"
-        raise _refused(resource, new, Cause("spec.selector", text))
+    for field in _FIXED.get(resource.kind, ("selector",) if resource.group == "apps" else ()):
+        if old["spec"].get(field) != new["spec"].get(field):
+            text = f"Invalid value: {msgspec.json.encode(new['spec'].get(field)).decode()}: field is immutable"
+            raise _refused(resource, new, Cause(f"spec.{field}", text))
+    if resource.kind == "Pod" and subresource == "" and _settled(old["spec"]) != _settled(new["spec"]):
+        raise _refused(resource, new, Cause("spec", _POD_FORBIDDEN, "FieldValueForbidden"))
+
+
+_FIXED: Mapping[str, tuple[str, ...]] = {"Job": ("selector", "template", "completions")}
+_POD_FORBIDDEN = (
+    "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
+    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
+    "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+_UNSETTLED = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds")
+
+
+def _settled(spec: JSON) -> JSON:
+    """What of a Pod's spec never changes once it is stored."""
+    kept = {name: value for name, value in spec.items() if name not in _UNSETTLED}
+    for field in ("containers", "initContainers"):
+        if field in spec:
+            kept[field] = [{**one, "image": "", "imagePullPolicy": ""} for one in spec[field]]
+    return kept
 
 
 def _refused(resource: Resource, object: JSON, cause: Cause) -> ApiError:

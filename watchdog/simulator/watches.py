@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count, takewhile
+from itertools import chain, count, islice, takewhile
 from math import inf
 from typing import Any
 
 import msgspec
 
-from watchdog.simulator.cluster import Cluster, Subscription
+from watchdog.simulator.cluster import Cluster
 from watchdog.simulator.errors import (
     ApiError,
     Cause,
@@ -22,8 +22,10 @@ from watchdog.simulator.errors import (
 )
 from watchdog.simulator.faults import Faults
 from watchdog.simulator.history import Event, Record, TooOld
+from watchdog.simulator.outages import Process
 from watchdog.simulator.reads import FUTURE_PATIENCE, revision_of, selector
 from watchdog.simulator.selectors import Matches
+from watchdog.simulator.subscription import Subscription
 from watchdog.simulator.views import View
 from watchdog.simulator.wire import Request, Response, Target, encoded
 
@@ -73,10 +75,10 @@ def _forbidden(why: str) -> ApiError:
     return invalid("ListOptions", "meta.k8s.io", "", [cause])
 
 
-def watch(cluster: Cluster, target: Target, request: Request, view: View, faults: Faults) -> Response:
+def watch(cluster: Cluster, target: Target, request: Request, view: View, faults: Faults, process: Process) -> Response:
     """Raises ApiError for a query that is refused before a stream is opened."""
     stream = _Stream(cluster, target, options(request), selector(target, request.query), view, faults)
-    return Response(200, faults.during(request.path, stream.chunks()), view.content_type)
+    return Response(200, faults.during(request.path, process.carried(stream.chunks())), view.content_type)
 
 
 class _Stream:
@@ -107,7 +109,7 @@ class _Stream:
             self._faults.listeners.remove(wake)
             self._cluster.unsubscribe(resource, subscription)
 
-    def _opening(self) -> list[bytes]:
+    def _opening(self) -> Iterable[bytes]:
         wanted, now = self._options.revision, self._cluster.revision
         if self._options.initial:
             return self._initial() if wanted <= now else self._refusal(too_large_resource_version(wanted, now))
@@ -118,14 +120,14 @@ class _Stream:
         self._seen = wanted or now
         return [line for event in events if (line := self._shown(event))]
 
-    def _initial(self) -> list[bytes]:
+    def _initial(self) -> Iterable[bytes]:
+        """As of now; the lines are made as they are sent."""
         self._seen = self._cluster.revision
         records = self._cluster.records(self._target.resource, self._target.namespace)
-        wanted = [record for record in records if self._matches is None or self._matches(record.object)]
-        lines = [self._view.line("ADDED", record) for record in wanted]
-        if self._options.streaming_list and self._options.bookmarks:
-            lines.append(self._bookmark({"annotations": {"k8s.io/initial-events-end": "true"}}))
-        return lines
+        wanted = (record for record in records if self._matches is None or self._matches(record.object))
+        marked = self._options.streaming_list and self._options.bookmarks
+        mark = [self._bookmark({"annotations": {"k8s.io/initial-events-end": "true"}})] if marked else []
+        return chain((self._view.line("ADDED", record) for record in wanted), mark)
 
     def _refusal(self, error: ApiError) -> list[bytes]:
         self._refused = True
@@ -148,9 +150,7 @@ class _Stream:
             await _set_before(self._woken, min(end, bookmark_at))
 
     def _drained(self, subscription: Subscription) -> list[bytes]:
-        events = list(subscription.events)
-        subscription.events.clear()
-        return [line for event in events if (line := self._shown(event))]
+        return [line for event in subscription.taken() if (line := self._shown(event))]
 
     def _shown(self, event: Event) -> bytes:
         """The event as this watcher sees it: leaving a selector's set is a DELETED, entering it an ADDED (point 8)."""
@@ -194,9 +194,11 @@ def _bookmark_times(start: float, end: float) -> Iterator[float]:
     yield inf
 
 
-def _batches(lines: list[bytes]) -> Iterator[bytes]:
+def _batches(lines: Iterable[bytes]) -> Iterator[bytes]:
     """So that ten thousand initial events are not one block."""
-    return (b"".join(lines[start : start + BATCH]) for start in range(0, len(lines), BATCH))
+    rest = iter(lines)
+    while batch := b"".join(islice(rest, BATCH)):
+        yield batch
 
 
 def _as_of(record: Record, later: Record) -> Record:

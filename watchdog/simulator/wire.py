@@ -8,9 +8,11 @@ from typing import Any, Protocol
 
 import msgspec
 
+from watchdog.simulator.catalog import Catalog
 from watchdog.simulator.errors import ApiError, PageNotFound, bad_request, method_not_allowed, unknown_resource
 from watchdog.simulator.managed_fields import Author
-from watchdog.simulator.resources import BY_GROUP_VERSION, NAMESPACES, Resource
+from watchdog.simulator.protobuf import PROTOBUF_TYPE, decoded
+from watchdog.simulator.resources import NAMESPACES, Resource
 
 JSON_TYPE, TEXT_TYPE = "application/json", "text/plain; charset=utf-8"
 _COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
@@ -49,7 +51,9 @@ class Request:
         return Author(self.query.get("fieldManager") or program or "unknown", subresource)
 
     def json(self) -> Any:
-        """The body, decoded. Raises ApiError 415 for protobuf and 400 for what is no JSON."""
+        """The body, decoded from JSON or protobuf. Raises ApiError 400 for what is neither, and 415."""
+        if self.content_type == PROTOBUF_TYPE:
+            return decoded(self.body)
         try:
             return msgspec.json.decode(self.body)
         except msgspec.DecodeError as error:
@@ -87,20 +91,26 @@ def refusal(error: ApiError) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a path addresses, and what the method means there. ``verb`` is the verb of RBAC."""
+    """What a path addresses, and what the method means there. ``verb`` is the verb of RBAC. ``resource`` is the type as
+    it is stored, ``asked`` the version of it that the path names."""
 
     resource: Resource
     verb: str
     namespace: str = ""
     name: str = ""
     subresource: str = ""
+    other_version: Resource | None = None
+
+    @property
+    def asked(self) -> Resource:
+        return self.other_version or self.resource
 
 
-def target(request: Request) -> Target:
+def target(request: Request, catalog: Catalog) -> Target:
     """Reads /api/v1/… and /apis/GROUP/VERSION/…. Raises PageNotFound, ApiError 404 and 405."""
     segments = [segment for segment in request.path.split("/") if segment]
     group, version, rest = _split(segments)
-    resources = BY_GROUP_VERSION.get((group, version))
+    resources = catalog.by_group_version.get((group, version))
     if resources is None:
         raise PageNotFound(request.path)
     watching = rest[:1] == ["watch"]
@@ -111,8 +121,12 @@ def target(request: Request) -> Target:
     name, subresource = (*rest[1:], "", "")[:2]
     if subresource and subresource not in resource.subresources:
         raise unknown_resource()
-    watching = watching or (request.method == "GET" and request.flag("watch"))
-    return Target(resource, _verb(request.method, name, watching), namespace, name, subresource)
+    watching = watching or (request.method == "GET" and not name and request.flag("watch"))
+    verb = _verb(request.method, name, subresource, watching)
+    if verb not in (("create",) if subresource == "token" else resource.verbs):
+        raise method_not_allowed()
+    other = resource if resource.stored_as else None
+    return Target(resource.stored_as or resource, verb, namespace, name, subresource, other)
 
 
 def _split(segments: list[str]) -> tuple[str, str, list[str]]:
@@ -130,10 +144,11 @@ def _namespace(rest: list[str]) -> tuple[str, list[str]]:
     return ("", rest) if rest[:1] != ["namespaces"] or about_one else (rest[1], rest[2:])
 
 
-def _verb(method: str, name: str, watching: bool) -> str:
+def _verb(method: str, name: str, subresource: str, watching: bool) -> str:
     if watching:
         return "watch"
-    verb = (_OBJECT_VERBS if name else _COLLECTION_VERBS).get(method)
+    about_one = name and subresource != "token"  # a token is POSTed for
+    verb = (_OBJECT_VERBS if about_one else _COLLECTION_VERBS).get(method)
     if verb is None:
         raise method_not_allowed()
     return verb

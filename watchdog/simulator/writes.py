@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
+from watchdog.simulator.apply import applied, applied_author
+from watchdog.simulator.bodies import APPLY_TYPE, check_kind, checked, object_of, yaml_of
 from watchdog.simulator.cluster import Cluster, DeleteOptions, Deletion
-from watchdog.simulator.errors import ApiError, bad_request, unsupported_media_type
+from watchdog.simulator.errors import bad_request, unsupported_media_type
 from watchdog.simulator.history import Record
 from watchdog.simulator.patches import json_patched, merged
 from watchdog.simulator.reads import selector
-from watchdog.simulator.resources import Resource
 from watchdog.simulator.scale import scale_of, scaled
 from watchdog.simulator.strategic import strategically_merged
 from watchdog.simulator.strategy import Preconditions
 from watchdog.simulator.validation import check_shape
+from watchdog.simulator.versions import to_asked, to_stored
 from watchdog.simulator.views import View
 from watchdog.simulator.wire import Request, Response, Target, answer
 
@@ -30,38 +30,77 @@ _PATCHES: Mapping[str, Callable[[JSON, Any], Any]] = {
 
 
 def create(cluster: Cluster, target: Target, request: Request, view: View) -> Response:
-    object, warnings = _decoded(target.resource, request)
+    object, warnings = object_of(target.asked, request)
     namespace = target.namespace
     named = (object.get("metadata") or {}).get("namespace", namespace)
     if target.resource.namespaced and named != namespace:
         message = "the namespace of the provided object does not match the namespace sent on the request"
         raise bad_request(message)
+    object = to_stored(target.asked, object)
     record = cluster.create(target.resource, namespace, object, request.author(), dry_run=request.dry_run)
     return Response(201, view.one(record), view.content_type, warnings)
 
 
 def replace(cluster: Cluster, target: Target, request: Request, view: View) -> Response:
-    record = cluster.get(target.resource, target.namespace, target.name)
     if target.subresource == "scale":
+        record = cluster.get(target.resource, target.namespace, target.name)
         return _rescaled(cluster, record, request.json(), request)
-    object, warnings = _decoded(target.resource, request)
-    after = cluster.update(record, object, request.author(target.subresource), dry_run=request.dry_run)
+    object, warnings = object_of(target.asked, request)
+    _check_name(target, object)
+    record = cluster.get(target.resource, target.namespace, target.name)
+    object, author = to_stored(target.asked, object), request.author(target.subresource)
+    after = cluster.update(record, object, author, dry_run=request.dry_run)
     return Response(200, view.one(after), view.content_type, warnings)
 
 
 def patch(cluster: Cluster, target: Target, request: Request, view: View) -> Response:
-    apply = _PATCHES.get(request.content_type)
-    if apply is None:
+    if request.content_type == APPLY_TYPE and target.subresource != "scale":
+        return _apply(cluster, target, request, view)
+    merge = _PATCHES.get(request.content_type)
+    if merge is None or (target.resource.custom and merge is strategically_merged):
         raise unsupported_media_type()
     record = cluster.get(target.resource, target.namespace, target.name)
     body = request.json()
     if target.subresource == "scale":
-        return _rescaled(cluster, record, apply(scale_of(record), body), request)
-    new = apply(record.object, body)
+        return _rescaled(cluster, record, merge(scale_of(record), body), request)
+    new = merge(to_asked(target.asked, record.object), body)
     check_shape(new)
-    warnings = _unknown_fields(target.resource, new, request)
-    after = cluster.update(record, new, request.author(target.subresource), dry_run=request.dry_run)
+    new, warnings = checked(target.asked, new, request)
+    author = request.author(target.subresource)
+    after = cluster.update(record, to_stored(target.asked, new), author, dry_run=request.dry_run)
     return Response(200, view.one(after), view.content_type, warnings)
+
+
+def _apply(cluster: Cluster, target: Target, request: Request, view: View) -> Response:
+    config = yaml_of(request.body)
+    check_shape(config)
+    check_kind(target.asked, config)
+    config, warnings = checked(target.asked, config, request)
+    _check_name(target, config)
+    config = to_stored(target.asked, config)
+    author = applied_author(config, request.query.get("fieldManager", ""), target.subresource)
+    record = cluster.find(target.resource, target.namespace, target.name)
+    if record is None:
+        named = {**config, "metadata": {**(config.get("metadata") or {}), "name": target.name}}
+        made = cluster.create(target.resource, target.namespace, named, author, dry_run=request.dry_run)
+        return Response(201, view.one(made), view.content_type, warnings)
+    new = applied(record.object, config, author, force=request.flag("force"))
+    new["metadata"] = {**new["metadata"], **_conditions(config)}
+    after = cluster.update(record, new, author, dry_run=request.dry_run)
+    return Response(200, view.one(after), view.content_type, warnings)
+
+
+def _conditions(config: JSON) -> JSON:
+    """uid and resourceVersion are preconditions where the configuration names them."""
+    wanted = config.get("metadata") or {}
+    return {"resourceVersion": "", **{name: wanted[name] for name in ("uid", "resourceVersion") if name in wanted}}
+
+
+def _check_name(target: Target, object: JSON) -> None:
+    name = (object.get("metadata") or {}).get("name", target.name)
+    if name != target.name:
+        message = f"the name of the object ({name}) does not match the name on the URL ({target.name})"
+        raise bad_request(message)
 
 
 def _rescaled(cluster: Cluster, record: Record, scale: JSON, request: Request) -> Response:
@@ -106,32 +145,3 @@ def _delete_options(request: Request) -> DeleteOptions:
         Preconditions(wanted.get("uid") or "", wanted.get("resourceVersion") or ""),
         request.dry_run or body.get("dryRun") == ["All"],
     )
-
-
-def _decoded(resource: Resource, request: Request) -> tuple[JSON, Mapping[str, str]]:
-    """The object of a body, and headers with warnings. Raises ApiError 400 and 415."""
-    if request.content_type not in ("application/json", ""):
-        raise unsupported_media_type()  # protobuf and YAML bodies
-    object = request.json()
-    check_shape(object)
-    kind, version = object.get("kind", resource.kind), object.get("apiVersion", resource.api_version)
-    if (kind, version) != (resource.kind, resource.api_version):
-        raise bad_request(f"the API version in the data ({version}, {kind}) does not match the expected API version")
-    return object, _unknown_fields(resource, object, request)
-
-
-def _unknown_fields(resource: Resource, object: JSON, request: Request) -> Mapping[str, str]:
-    """A Warning header, or ApiError 400 with fieldValidation=Strict. Only the top level is known."""
-    known = ("kind", "apiVersion", "metadata", *resource.fields)
-    unknown = [f'unknown field "{field}"' for field in object if field not in known]
-    validation = request.query.get("fieldValidation", "Warn")
-    if not unknown or validation == "Ignore":
-        return {}
-    if validation == "Strict":
-        raise _strict(resource, ", ".join(unknown))
-    return {"Warning": ", ".join(f"299 - {msgspec.json.encode(text).decode()}" for text in unknown)}
-
-
-def _strict(resource: Resource, unknown: str) -> ApiError:
-    version = f'{resource.kind} in version "{resource.version}"'
-    return bad_request(f"{version} cannot be handled as a {resource.kind}: strict decoding error: {unknown}")

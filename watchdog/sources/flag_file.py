@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from watchdog.core.facts import KillSwitch
 from watchdog.core.instant import Instant
-from watchdog.core.observation import Coverage, Facts
+from watchdog.core.observation import Coverage, Facts, Sees
 from watchdog.core.switch import first_line, halted
 from watchdog.ports import Files, Ports
 from watchdog.sources import Source, Stream
@@ -38,7 +38,8 @@ class FlagFile(Source):
             raise ValueError("poll_interval: expected more than 0 and less than stale_after")
 
     def streams(self) -> Mapping[str, Stream]:
-        coverage = Coverage(frozenset({KillSwitch.KIND}), self.stale_after)
+        sees = Sees("file", self.path, subject=self._fact("", False, "").subject)
+        coverage = Coverage(frozenset({KillSwitch.KIND}), self.stale_after, sees=(sees,))
         return {"": Stream(coverage, self._looks, deadline=self.stale_after)}
 
     async def _looks(self, ports: Ports) -> AsyncIterator[Facts]:

@@ -28,6 +28,9 @@ class Scripted:
         assert isinstance(answer, bytes), f"a WATCH was expected, {path} was read"
         return answer
 
+    async def review(self, path: str, body: bytes, timeout: float) -> bytes:
+        raise AssertionError("nothing is reviewed here")
+
     @asynccontextmanager
     async def watch(self, path: str, query: Mapping[str, str], silence: float) -> AsyncIterator[AsyncIterator[bytes]]:
         answer = self._next(path, query)

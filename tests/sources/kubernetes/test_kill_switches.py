@@ -75,7 +75,7 @@ def test_a_flip_and_back_is_told_in_two_events_and_never_merged() -> None:
 def test_a_read_that_began_before_an_event_does_not_undo_it() -> None:
     world = World()
     world.event(config_map(5, HALTED))
-    with world.telling.inventory.config_maps.looking() as began:
+    with world.telling.inventory.store(CONFIG_MAPS).looking() as began:
         world.event(config_map(6, RUNNING))
         world.read(CONFIG_MAPS, KEY, config_map(5, HALTED), began)
         assert world.switch.halted is False
@@ -86,7 +86,7 @@ def test_a_read_that_began_before_an_event_does_not_undo_it() -> None:
 def test_a_read_that_began_before_an_event_and_saw_more_counts() -> None:
     world = World()
     world.event(config_map(5, HALTED))
-    with world.telling.inventory.config_maps.looking() as began:
+    with world.telling.inventory.store(CONFIG_MAPS).looking() as began:
         world.event(config_map(6, HALTED))
         world.read(CONFIG_MAPS, KEY, config_map(9, RUNNING), began)
     assert world.switch.halted is False
@@ -95,7 +95,7 @@ def test_a_read_that_began_before_an_event_and_saw_more_counts() -> None:
 def test_a_read_that_began_before_a_deletion_does_not_bring_it_back() -> None:
     world = World()
     world.event(config_map(5, HALTED))
-    with world.telling.inventory.config_maps.looking() as began:
+    with world.telling.inventory.store(CONFIG_MAPS).looking() as began:
         world.event(config_map(6, HALTED), deleted=True)
         world.read(CONFIG_MAPS, KEY, config_map(5, HALTED), began)
     assert world.switch.halted is False
@@ -104,7 +104,7 @@ def test_a_read_that_began_before_a_deletion_does_not_bring_it_back() -> None:
 def test_a_read_that_began_after_is_the_truth_even_if_its_revision_is_lower() -> None:
     world = World()
     world.event(config_map(500, HALTED))
-    with world.telling.inventory.config_maps.looking() as began:
+    with world.telling.inventory.store(CONFIG_MAPS).looking() as began:
         world.read(CONFIG_MAPS, KEY, config_map(90, RUNNING), began)
     assert world.switch.halted is False
 
@@ -112,7 +112,7 @@ def test_a_read_that_began_after_is_the_truth_even_if_its_revision_is_lower() ->
 def test_an_event_that_a_read_overtook_happened_all_the_same() -> None:
     world = World()
     world.event(config_map(5, HALTED))
-    with world.telling.inventory.config_maps.looking() as began:
+    with world.telling.inventory.store(CONFIG_MAPS).looking() as began:
         world.read(CONFIG_MAPS, KEY, config_map(7, HALTED), began)
     late = world.event(config_map(6, RUNNING))
     assert [halted(facts) for facts in late] == [[False], [True]]
@@ -122,7 +122,7 @@ def test_an_event_that_a_read_overtook_happened_all_the_same() -> None:
 def test_a_deletion_that_a_read_overtook_happened_all_the_same() -> None:
     world = World()
     world.event(config_map(5, HALTED))
-    with world.telling.inventory.config_maps.looking() as began:
+    with world.telling.inventory.store(CONFIG_MAPS).looking() as began:
         world.read(CONFIG_MAPS, KEY, config_map(9, HALTED), began)
     late = world.event(config_map(6, HALTED), deleted=True)
     assert [halted(facts) for facts in late] == [[False], [True]]
@@ -142,14 +142,14 @@ def test_an_event_of_a_config_map_that_nobody_reads_tells_nothing() -> None:
 def test_a_megabyte_is_not_kept() -> None:
     world = World()
     world.event(config_map(5, {"EXECUTION_HALTED": "1\n" + "x" * 900_000}))
-    held = world.telling.inventory.config_maps.get(KEY)
-    assert held is not None and len((held.data or {})["EXECUTION_HALTED"]) == 4096 and world.switch.halted is True
+    held = world.telling.inventory.store(CONFIG_MAPS).get(KEY)
+    assert held is not None and len(held.data["EXECUTION_HALTED"]) == 256 and world.switch.halted is True
 
 
 def test_tombstones_do_not_pile_up() -> None:
     world = World()
-    with world.telling.inventory.config_maps.looking():
+    with world.telling.inventory.store(CONFIG_MAPS).looking():
         world.event(config_map(5, HALTED))
         world.event(config_map(6, HALTED), deleted=True)
-        assert list(world.telling.inventory.config_maps) == [KEY]
-    assert list(world.telling.inventory.config_maps) == []
+        assert list(world.telling.inventory.store(CONFIG_MAPS)) == [KEY]
+    assert list(world.telling.inventory.store(CONFIG_MAPS)) == []

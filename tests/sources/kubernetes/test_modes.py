@@ -8,7 +8,7 @@ import pytest
 
 from tests.sources.kubernetes.scripted import config_map, container, env, pod, workload
 from tests.sources.kubernetes.worlds import AGENT_MODE, CONFIG_MAPS, PODS, World
-from watchdog.core.facts import Mode, Unknown
+from watchdog.core.facts import Blindspot, Mode, Unknown
 from watchdog.sources.kubernetes.stanza import WatchedVariable
 
 ENGINE = "execution-engine"
@@ -103,10 +103,19 @@ def test_a_pod_that_a_workload_accounts_for_has_no_mode_of_its_own() -> None:
     assert [mode.kind for mode in world.of(Mode)] == ["Deployment"]
 
 
-def test_a_mode_is_unknown_until_the_pods_have_been_listed() -> None:
+def test_a_mode_of_execution_is_unknown_until_the_pods_have_been_listed() -> None:
     world = World(listed=False)
-    world.event(workload("gamma", 5, 1, container(env=env(AGENT_MODE="OFF"))))
+    world.event(workload(ENGINE, 5, 1, container(env=env(AGENT_MODE="OFF"))))
     assert isinstance(world.mode().running, Unknown) and isinstance(world.mode().unsafe, Unknown)
+
+
+@pytest.mark.parametrize(("mode", "told"), [("OFF", False), ("LIVE", True), ("WEIRD", True)])
+def test_a_mode_of_another_waits_for_its_pods_where_nothing_is_wrong_yet(mode: str, told: bool) -> None:
+    world = World(listed=False)
+    world.event(workload("gamma", 5, 1, container(env=env(AGENT_MODE=mode))))
+    assert bool(world.of(Mode)) is told
+    world.listing(PODS, [])
+    assert [fact.declared for fact in world.of(Mode)] == [mode]
 
 
 def test_a_config_map_that_only_the_running_pod_refers_to_counts() -> None:
@@ -165,12 +174,16 @@ def test_unknown_beside_unsafe_is_unsafe() -> None:
     assert of(secret, running=env(AGENT_MODE="ZZZ")).mode().listed is False
 
 
-def test_a_secret_that_could_set_anything_makes_a_running_execution_workload_unknown_and_no_other() -> None:
+def test_a_secret_that_could_set_anything_is_one_finding_a_workload_and_grave_where_execution_runs() -> None:
     blind = [{"secretRef": {"name": "s"}}]
-    assert of(env_from=blind, running=[]).of(Mode) == []
-    assert isinstance(of(env_from=blind, running=[], name=ENGINE).mode().unsafe, Unknown)
-    assert of(env_from=blind, name=ENGINE).mode().unsafe is False, "nothing of it runs"
-    assert of(*env(AGENT_MODE="OFF"), env_from=blind, running=env(AGENT_MODE="OFF"), name=ENGINE).mode().unsafe is False
+    other, runs, rests = (
+        of(env_from=blind, running=[]),
+        of(env_from=blind, running=[], name=ENGINE),
+        of(env_from=blind, name=ENGINE),
+    )
+    assert [spot.executing for spot in other.of(Blindspot)] == [False] and other.of(Mode) == []
+    assert [spot.executing for spot in runs.of(Blindspot)] == [True] and runs.mode().unsafe is False
+    assert [spot.executing for spot in rests.of(Blindspot)] == [False]
 
 
 def test_a_config_map_that_was_not_listed_yet_is_unknown_until_it_is() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.sources.kubernetes.scripted import config_map, pod, workload
 from watchdog.ports import Unreachable
-from watchdog.sources.kubernetes.objects import Added, Bookmark, Deleted, Error, Modified
+from watchdog.sources.kubernetes.lines import Added, Bookmark, Deleted, Error, Modified
 from watchdog.sources.kubernetes.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, STATEFUL_SETS, revision
 
 Recording = Callable[[str], dict[str, Any]]
@@ -44,8 +44,7 @@ def test_a_real_scale_up_and_down(kube_wire: Recording) -> None:
 def test_a_real_pod_that_comes_and_goes(kube_wire: Recording) -> None:
     events = [PODS.line(line) for line in lines(kube_wire("watch-pods-during-scale-1-0"))]
     assert [type(event) for event in events] == [Added, Modified, Deleted]
-    assert isinstance(events[1], Modified) and events[1].object.metadata.deletion_timestamp
-    assert isinstance(events[2], Deleted) and not events[2].object.finished
+    assert isinstance(events[2], Deleted) and events[2].object.status is not None
 
 
 def test_a_real_streaming_list(kube_wire: Recording) -> None:
@@ -115,7 +114,7 @@ def test_null_is_absent_and_what_is_newer_than_we_are_is_passed_over() -> None:
     assert DEPLOYMENTS.object(json.dumps(made).encode()).spec.replicas is None
     held = CONFIG_MAPS.object(json.dumps(config_map(1, None) | {"data": None}).encode())
     assert held.data is None
-    assert PODS.object(json.dumps(pod("p", 1, "a") | {"status": None}).encode()).finished is False
+    assert PODS.object(json.dumps(pod("p", 1, "a") | {"status": None}).encode()).status is None
 
 
 @pytest.mark.parametrize("text", ["", "abc", "-1", "1.5", "１２"])

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
 import pytest
 
 from tests.sources.kubernetes.scripted import container, pod, workload
 from tests.sources.kubernetes.worlds import DEPLOYMENTS, PODS, World
 from watchdog.core.facts import Unknown, Workload
-from watchdog.core.selection import Named
-from watchdog.sources.kubernetes.resources import Key
 
 ENGINE = "execution-engine"
 OWNED = [{"kind": "ReplicaSet", "name": "execution-engine-8fbb5474c", "controller": True}]
+
+
+FOREIGN = {"kind": "TradingJob", "name": "nightly", "controller": True}
+OF_DEPLOYMENT = [{"kind": "Deployment", "name": ENGINE, "controller": True}]
+
+
+def replica_set(name: str, revision: int, replicas: int) -> dict[str, Any]:
+    made = workload(name, revision, replicas, container(image="x/execution-engine"))
+    made["metadata"]["ownerReferences"] = OF_DEPLOYMENT
+    return made | {"kind": "ReplicaSet"}
 
 
 def counts(fact: Workload) -> tuple[object, object, object]:
@@ -100,21 +108,27 @@ def test_scaling_up_and_back_is_told_in_two_events() -> None:
             workload("copy", 5, 1, labels={"app.kubernetes.io/component": "execution-agent"}),
             "label app.kubernetes.io/component",
         ),
-        (workload("market-data", 5, 1), ""),
     ],
 )
 def test_a_copy_under_another_name_is_execution_too(object_: dict[str, object], reason: str) -> None:
     world = World()
     world.event(object_)
     [fact] = world.of(Workload)
-    assert (fact.selected_by, fact.execution) == (reason, bool(reason))
+    assert (fact.selected_by, fact.execution) == (reason, True)
+
+
+def test_what_is_not_execution_is_not_told_of() -> None:
+    world = World()
+    world.event(workload("market-data", 5, 1))
+    world.event(pod("market-data-1", 6, "market-data"))
+    assert not world.known
 
 
 @pytest.mark.parametrize(
     "made",
     [
         pod("stray", 6, "stray", container(image="x/execution-agent")),
-        pod("stray", 6, ENGINE, ownerReferences=OWNED),
+        pod("stray", 6, "stray", container(image="x/execution-agent"), ownerReferences=[FOREIGN]),
     ],
 )
 def test_an_execution_pod_that_nothing_accounts_for_is_told_by_itself(made: dict[str, object]) -> None:
@@ -145,14 +159,39 @@ def test_a_pod_is_accounted_for_once_its_workload_is_seen() -> None:
     assert [(fact.kind, fact.live) for fact in world.of(Workload)] == [("Deployment", 1)]
 
 
-def test_the_pods_of_a_deleted_workload_keep_it_visible() -> None:
+def test_the_pods_of_a_deleted_workload_keep_it_visible_as_one_subject() -> None:
     world = World()
     world.event(workload(ENGINE, 5, 1))
-    world.event(pod("a", 6, ENGINE, ownerReferences=OWNED))
+    for name in ("a", "b"):
+        world.event(pod(name, 6, ENGINE, ownerReferences=OWNED))
     world.event(workload(ENGINE, 7, 1), deleted=True)
-    assert [(fact.kind, fact.workload) for fact in world.of(Workload)] == [("Pod", "a")]
+    [left] = world.of(Workload)
+    assert (left.kind, left.workload, counts(left)) == ("Deployment", ENGINE, (0, 0, 2))
     world.event(pod("a", 8, ENGINE, ownerReferences=OWNED), deleted=True)
+    world.event(pod("b", 9, ENGINE, ownerReferences=OWNED), deleted=True)
     assert world.of(Workload) == []
+
+
+def test_a_replica_set_whose_deployment_is_gone_is_told_as_what_is_left_of_it() -> None:
+    world, made = World(), replica_set("execution-engine-6f", 6, 2)
+    world.event(workload(ENGINE, 5, 2))
+    world.event(made)
+    world.event(workload(ENGINE, 7, 2), deleted=True)
+    [left] = world.of(Workload)
+    assert (left.kind, left.workload, counts(left)) == ("Deployment", ENGINE, (2, 0, 0))
+    world.event(workload(ENGINE, 8, 0))
+    assert [(f.kind, f.desired) for f in world.of(Workload)] == [("Deployment", 0), ("ReplicaSet", 2)]
+
+
+def test_a_replica_set_speaks_for_itself_only_where_it_wants_what_its_deployment_does_not() -> None:
+    world = World()
+    world.event(workload(ENGINE, 5, 0))
+    world.event(replica_set("execution-engine-6f", 6, 0))
+    assert [f.kind for f in world.of(Workload)] == ["Deployment"]
+    world.event(replica_set("execution-engine-6f", 7, 1))
+    assert [(f.kind, f.desired) for f in world.of(Workload)] == [("Deployment", 0), ("ReplicaSet", 1)]
+    world.event(workload(ENGINE, 8, 1))
+    assert [f.kind for f in world.of(Workload)] == ["Deployment"]
 
 
 def test_a_pod_that_slips_out_of_its_selector_is_seen_still() -> None:
@@ -160,24 +199,24 @@ def test_a_pod_that_slips_out_of_its_selector_is_seen_still() -> None:
     world.event(workload(ENGINE, 5, 0))
     world.event(pod("a", 6, ENGINE, ownerReferences=OWNED))
     world.event(pod("a", 7, "hidden", ownerReferences=OWNED))
-    assert world.workload(ENGINE).live == 0 and world.workload("a").live == 1
+    assert counts(world.workload(ENGINE)) == (0, 0, 0) and counts(world.workload("a")) == (1, 1, 1)
 
 
 def test_a_list_says_which_workloads_are_gone() -> None:
     world = World()
     world.event(workload(ENGINE, 5, 1))
-    world.event(workload("other", 6, 1))
-    world.listing(DEPLOYMENTS, [workload("other", 6, 1)])
+    other = workload("other", 6, 1, container(image="x/execution-agent"))
+    world.event(other)
+    world.listing(DEPLOYMENTS, [other])
     assert [fact.workload for fact in world.of(Workload)] == ["other"]
 
 
 def test_one_event_touches_only_its_own_facts() -> None:
     world = World()
     for number in range(200):
-        world.event(workload(f"w{number}", number, 1))
-        world.event(pod(f"p{number}", number, f"w{number}"))
-    [told] = world.event(pod("p7", 1000, "w7", phase="Failed"))
-    assert [fact.subject.labels[2][1] for fact in told.seen] == ["w7"]
-    scaled = DEPLOYMENTS.object(json.dumps(workload("w8", 2000, 9)).encode())
-    owner = Named("trading-floor", "Deployment", "w8")
-    assert list(world.telling.inventory.change(DEPLOYMENTS, Key("trading-floor", "w8"), scaled, 2000)) == [owner]
+        world.event(workload(f"w{number}", number, 1, container(image="x/execution-agent")))
+        world.event(pod(f"p{number}", number, f"w{number}", container(image="x/execution-agent")))
+    [told] = world.event(pod("p7", 1000, "w7", container(image="x/execution-agent"), phase="Failed"))
+    assert {fact.subject.labels[2][1] for fact in told.seen} == {"w7"}
+    [scaled] = world.event(workload("w8", 2000, 9, container(image="x/execution-agent")))
+    assert {fact.subject.labels[2][1] for fact in scaled.seen} == {"w8"}

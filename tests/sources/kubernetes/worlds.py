@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 from watchdog.core import facts
 from watchdog.core.facts import Fact, KillSwitch, Mode
 from watchdog.core.observation import Facts
-from watchdog.sources.kubernetes.inventory import Inventory
-from watchdog.sources.kubernetes.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, STATEFUL_SETS, Key, Resource
+from watchdog.sources.kubernetes.guarded import Guarded
+from watchdog.sources.kubernetes.resources import CONFIG_MAPS, DEPLOYMENTS, EVERY, PODS, STATEFUL_SETS, Key, Resource
 from watchdog.sources.kubernetes.stanza import Execution, GuardedWorkload, KillSwitchKey, WatchedVariable
-from watchdog.sources.kubernetes.store import key_of
-from watchdog.sources.kubernetes.telling import Telling
+from watchdog.sources.kubernetes.telling import Telling, key_of
 
 SWITCH = KillSwitchKey("EXECUTION_HALTED", "trading-floor", "agenttrader-kill-switch", "EXECUTION_HALTED")
 SAFETY = KillSwitchKey("KILL_SWITCH", "trading-floor", "agenttrader-safety", "KILL_SWITCH", required=False)
@@ -35,15 +34,24 @@ VARIABLES = (
     WatchedVariable("EXEC_DRY_RUN", "falsy", execution_only=True),
     WatchedVariable("EXECUTION_HALTED", "not_truthy"),
 )
-OF_KIND: Mapping[str, Resource[Any]] = {r.kind: r for r in (CONFIG_MAPS, DEPLOYMENTS, STATEFUL_SETS, PODS)}
+GUARDED = Guarded(
+    VARIABLES,
+    (SWITCH, SAFETY),
+    EXECUTION.selection,
+    ("EXECUTION_HALTED", "EXEC_KILL_SWITCH"),
+    ("EXECUTION_HALTED_FILE",),
+    ("trading-floor/known-secret",),
+)
+OF_KIND: Mapping[str, Resource[Any]] = {resource.kind: resource for resource in EVERY}
 F = TypeVar("F", bound=Fact)
 
 
 class World:
     """``known`` is what all that was told adds up to."""
 
-    def __init__(self, *, listed: bool = True) -> None:
-        self.telling = Telling(Inventory(VARIABLES, (SWITCH, SAFETY)), (SWITCH, SAFETY), EXECUTION.selection)
+    def __init__(self, *, listed: bool = True, guarded: Guarded = GUARDED) -> None:
+        self.now = 1_000.0
+        self.telling = Telling(guarded, lambda: self.now)
         self.known: dict[facts.Subject, Fact] = {}
         if listed:
             for resource in OF_KIND.values():
@@ -58,17 +66,18 @@ class World:
 
     def listing(self, resource: Resource[Any], objects: Iterable[Mapping[str, Any]], began: int | None = None) -> Facts:
         found = [resource.object(json.dumps(o).encode()) for o in objects]
-        covered = self.telling.covered(resource, "")
-        store = self.telling.inventory.store(resource)
+        keys, store = [key_of(one) for one in found], self.telling.inventory.store(resource)
         with store.looking() as now:
-            touched = self.telling.looked(resource, found, covered, now if began is None else began, 10**9)
-        touched |= self.telling.inventory.looked_at(resource, "")
-        return self._take(self.telling.tell(touched))
+            when = now if began is None else began
+            self._take(self.telling.found(resource, found, when))
+            self._take(self.telling.looked_over(resource, self.telling.covered(resource, ""), keys, when, 10**9))
+        return self._take(self.telling.tell(self.telling.inventory.looked_at(resource, "")))
 
     def read(self, resource: Resource[Any], key: Key, object_: Mapping[str, Any] | None, began: int) -> Facts:
         """A direct read that began when the store had counted ``began``."""
         found = [] if object_ is None else [resource.object(json.dumps(object_).encode())]
-        return self._take(self.telling.tell(self.telling.looked(resource, found, [key], began, None)))
+        told = self._take(self.telling.found(resource, found, began))
+        return told if found else self._take(self.telling.looked_over(resource, [key], (), began, None))
 
     def _take(self, told: Facts) -> Facts:
         for subject in told.gone:

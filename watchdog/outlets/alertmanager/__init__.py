@@ -66,7 +66,8 @@ class Alertmanager(Outlet):
             async with asyncio.timeout(self.timeout * 0.95):
                 await self._tell_all(owed, batch.level.at, ports)
         except TimeoutError:
-            why = f"it has not taken all of {len(owed)} alerts within {self.timeout:g} s; the rest follows"
+            alerts = "1 alert" if len(owed) == 1 else f"{len(owed)} alerts"
+            why = f"it has not taken all of {alerts} within {self.timeout:g} s; the rest follows"
             raise Unreachable("Timeout", why) from None
         if peer.renewal_due(batch, now, self.resend_interval):
             peer.renewed = now.mono

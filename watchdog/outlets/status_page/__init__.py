@@ -16,7 +16,8 @@ import msgspec
 from watchdog.core.assessment import Assessment
 from watchdog.core.instant import Instant
 from watchdog.outlets import Batch, Newest, Outlet, Receipt
-from watchdog.outlets.status_page.documents import alerts, health, incidents, posture
+from watchdog.outlets.status_page.documents import alerts, coverage, health, incidents, posture
+from watchdog.outlets.status_page.history import excursions, gaps
 from watchdog.outlets.status_page.page import html
 from watchdog.ports import Document, Ports
 
@@ -28,6 +29,9 @@ DOCUMENTS: Mapping[str, Told] = {
     "/api/v1/posture": posture,
     "/api/v1/alerts": alerts,
     "/api/v1/incidents": incidents,
+    "/api/v1/excursions": excursions,
+    "/api/v1/gaps": gaps,
+    "/api/v1/coverage": coverage,
 }
 
 

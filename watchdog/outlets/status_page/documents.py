@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from watchdog.core import coverage as observed
 from watchdog.core.alert import Alert, Identity
 from watchdog.core.assessment import Assessment
 from watchdog.core.facts import Safety, Source, Subject, Unknown
 from watchdog.core.incident import Incident
 from watchdog.core.instant import Instant, rfc3339
+from watchdog.core.known import Known, Sight
 from watchdog.core.notice import annotations_of, labels_of
 from watchdog.core.observation import Scope
-from watchdog.core.posture import Known, Posture, Sight
+from watchdog.core.posture import Posture
 from watchdog.core.redaction import redacted_fact, redacted_field, redacted_text
 from watchdog.core.severity import Sev
 
@@ -103,6 +105,12 @@ def _fact(posture: Posture, known: Known, now: Instant) -> dict[str, Any]:
     }
 
 
+def coverage(level: Assessment, now: Instant, base_url: str, common: Labels) -> dict[str, Any]:
+    """What is observed and what is not, and why."""
+    head = {"as_of": rfc3339(level.at.wall), "age_seconds": _age(now, level.at)}
+    return head | observed.coverage(replace(level.posture, at=now)).as_json()
+
+
 def shown(why: Unknown | None) -> Unknown | None:
     """As it may be shown: what a server answered may quote a secret."""
     return None if why is None else Unknown(why.reason, redacted_text(why.message))
@@ -161,7 +169,9 @@ def incidents(level: Assessment, now: Instant, base_url: str, common: Labels) ->
 
 
 def _incident(incident: Incident) -> dict[str, Any]:
-    members = sorted((str(identity), is_open) for identity, is_open in incident.members.items())
+    """``alerts``: those that are open, and the newest of those that are over; ``ended`` counts them all."""
+    members = [(str(identity), True) for identity in sorted(incident.members)]
+    over = [(str(identity), False) for identity in incident.over]
     return {
         "id": incident.id,
         "group": incident.group,
@@ -169,7 +179,8 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "open": incident.open,
         "opened_at": rfc3339(incident.opened_at.wall),
         "resolved_at": None if incident.resolved_at is None else rfc3339(incident.resolved_at.wall),
-        "alerts": [{"alert": name, "open": is_open} for name, is_open in members[:LIMIT]],
+        "alerts": [{"alert": name, "open": is_open} for name, is_open in [*members[:LIMIT], *over]],
+        "ended": incident.ended,
     } | _omitted(len(members))
 
 

@@ -8,13 +8,16 @@ from html import escape
 
 from watchdog.core.alert import Alert
 from watchdog.core.assessment import Assessment
-from watchdog.core.facts import Fact, Unknown
+from watchdog.core.facts import Fact, Gap, Safety, Unknown, UnseenWrite
 from watchdog.core.instant import Instant, rfc3339
-from watchdog.core.notice import annotations_of, runbook_url
+from watchdog.core.known import Known, Sight
+from watchdog.core.notice import annotations_of, bounded, runbook_url
 from watchdog.core.observation import Scope
-from watchdog.core.posture import Known, Posture, Sight
-from watchdog.core.redaction import redacted_fact
+from watchdog.core.posture import Posture
+from watchdog.core.redaction import redacted_fact, redacted_text
+from watchdog.core.severity import Sev
 from watchdog.outlets.status_page.documents import age_of, shown, status, worst_alerts, worst_facts
+from watchdog.outlets.status_page.history import newest_excursions, newest_gaps, told
 
 LIMIT = 500
 """Facts, and alerts, that are shown; the rest is counted."""
@@ -36,12 +39,16 @@ th, td:first-child, td.age { overflow-wrap: normal; white-space: nowrap; } td.ag
 }
 """
 
+PASSED = 20
+"""Excursions, gaps and unseen writes that are shown."""
+
 HEADLINES = {
     "safe": "Safe: trading is halted and no execution runs",
     "degraded": "Safe, with findings",
     "unknown": "Unknown: it cannot be confirmed that trading is halted",
-    "unsafe": "UNSAFE",
 }
+CLAUSE = 240
+"""Characters of a headline that say what is unsafe."""
 
 
 def html(level: Assessment, now: Instant, base_url: str, common: Mapping[str, str]) -> str:
@@ -53,13 +60,73 @@ def html(level: Assessment, now: Instant, base_url: str, common: Mapping[str, st
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">'
         f"<title>{escape(state)} · watchdog</title><style>{STYLE}</style></head><body>"
-        f'<h1 class="{escape(state)}">{escape(HEADLINES[state])}</h1>'
+        f'<h1 class="{escape(state)}">{escape(headline(level, state, base_url))}</h1>'
         f"<p>{escape(where)} As of {rfc3339(level.at.wall)}, {_seconds(now.since(level.at))} ago.</p>"
         + _section("Alerts", _alerts(alerts[:LIMIT], base_url), len(alerts) - LIMIT)
         + _section("Sources", _table(("Source", "Part", "Sees", "Last saw"), _scopes(posture, now)))
+        + _passed(level, now)
         + _section("Facts", _table(("Kind", "Subject", "What", "Age"), _facts(posture, facts, now)), omitted)
         + "</body></html>\n"
     )
+
+
+def headline(level: Assessment, state: str, base_url: str) -> str:
+    """The state in one clause; of an unsafe one, what is unsafe (what still is, before what is over and latched)."""
+    if state != "unsafe":
+        return HEADLINES[state]
+    worst = [alert for alert in worst_alerts(level) if alert.open and alert.sev is Sev.SEV0]
+    worst.sort(key=lambda alert: alert.latched)
+    more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
+    clause = annotations_of(worst[0], base_url).get("summary", str(worst[0].identity)) if worst else _unsafe(level)
+    return f"UNSAFE: {bounded(clause, CLAUSE)}{more}"
+
+
+def _unsafe(level: Assessment) -> str:
+    """Where no rule says so."""
+    safety = level.posture.globally(Safety.KIND)
+    halted = isinstance(safety, Safety) and safety.halted is False
+    return "a kill switch is not halted" if halted else "an execution workload is above zero"
+
+
+def _passed(level: Assessment, now: Instant) -> str:
+    """What happened, and when nobody looked; nothing where there is nothing to tell."""
+    found, (gaps, writes) = newest_excursions(level.posture), newest_gaps(level.posture)
+    windows = [gap for gap in gaps if gap.seconds > 0]  # a first look has nothing before it
+    parts = (
+        ("Excursions", ("Subject", "Peak", "Began", "Ended", "Lasted"), [_excursion(k, now) for k in found[:PASSED]]),
+        ("Written to unseen", ("Object", "Suspicion", "Learned", "Ended"), [_write(w) for w in writes[:PASSED]]),
+        ("Gaps in seeing", ("Part", "Why", "Began", "Lasted"), [_gap(gap) for gap in windows[:PASSED]]),
+    )
+    counts = (len(found), len(writes), len(windows))
+    return "".join(
+        _section(title, _table(heads, rows), count - PASSED)
+        for (title, heads, rows), count in zip(parts, counts, strict=True)
+        if rows
+    )
+
+
+def _excursion(known: Known, now: Instant) -> str:
+    was = told(known, now)
+    cells = (f"{was['of']} {was['subject_name']} (number {was['count']})", was["peak"])
+    began, ended = (" by ".join(str(was[part]) for part in parts if was[part]) for parts in _ENDS)
+    return _row("" if was["over"] else "sev0", *map(_text, (*cells, began, ended or "goes on", f"{was['seconds']} s")))
+
+
+_ENDS = (("began", "began_by"), ("ended", "ended_by"))
+
+
+def _gap(gap: Gap) -> str:
+    why = f"{gap.reason}: {gap.explanation}"
+    return _row("", *map(_text, (f"{gap.source}: {gap.part}", why, gap.began, _seconds(gap.seconds))))
+
+
+def _write(write: UnseenWrite) -> str:
+    what = f"{write.kind} {write.namespace}/{write.name}"
+    return _row("sev1", *map(_text, (what, write.suspicion, write.learned or "nothing yet", write.ended)))
+
+
+def _text(value: object) -> str:
+    return escape(redacted_text(str(value)))
 
 
 def _section(title: str, content: str, omitted: int = 0) -> str:

@@ -17,6 +17,7 @@ from watchdog.simulator.reconcilers.owned import (
     present,
     template_hash,
 )
+from watchdog.simulator.reconcilers.recorder import record
 from watchdog.simulator.resources import PODS, REPLICA_SETS
 
 JSON = dict[str, Any]
@@ -38,22 +39,36 @@ def reconcile_deployment(world: World, deployment: Record) -> float | None:
 
 def _rolled(world: World, deployment: Record, current: Record | None, others: list[Record], hash: str) -> Record | None:
     replicas = deployment.object["spec"]["replicas"]
-    if deployment.object["spec"]["strategy"]["type"] == "Recreate" and _retire(world, others):
+    if deployment.object["spec"]["strategy"]["type"] == "Recreate" and _retire(world, deployment, others):
         return current
     if current is None:
-        current = world.cluster.create(
-            REPLICA_SETS, deployment.namespace, _replica_set(deployment, hash), OBJECT_AUTHOR
-        )
-    current = world.scale(_revised(world, current, others), replicas)
+        made = _replica_set(deployment, hash)
+        current = world.cluster.create(REPLICA_SETS, deployment.namespace, made, OBJECT_AUTHOR)
+        if replicas:
+            _say(world, deployment, current, 0, replicas)
+    current = _scaled(world, deployment, _revised(world, current, others), replicas)
     if (current.object["status"] or {}).get("readyReplicas", 0) >= replicas:
-        _retire(world, others)
+        _retire(world, deployment, others)
     return current
 
 
-def _retire(world: World, replica_sets: list[Record]) -> bool:
+def _scaled(world: World, deployment: Record, replica_set: Record, replicas: int) -> Record:
+    before, after = replica_set.object["spec"]["replicas"], world.scale(replica_set, replicas)
+    if before != replicas:
+        _say(world, deployment, replica_set, before, replicas)
+    return after
+
+
+def _say(world: World, deployment: Record, replica_set: Record, before: int, after: int) -> None:
+    way = "up" if after > before else "down"
+    said = f"Scaled {way} replica set {replica_set.name} from {before} to {after}"
+    record(world, deployment, "deployment-controller", "ScalingReplicaSet", said)
+
+
+def _retire(world: World, deployment: Record, replica_sets: list[Record]) -> bool:
     """Scales to zero; True while Pods of them are left."""
     for replica_set in replica_sets:
-        world.scale(replica_set, 0)
+        _scaled(world, deployment, replica_set, 0)
     return any(world.owned.children(one, PODS) for one in replica_sets)
 
 

@@ -8,7 +8,7 @@ from watchdog.simulator.cluster import FOREGROUND, ORPHAN, DeleteOptions
 from watchdog.simulator.history import Record
 from watchdog.simulator.managed_fields import Author
 from watchdog.simulator.reconcilers.owned import CONTROLLER, World, is_terminating, owners
-from watchdog.simulator.resources import ALL, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS
+from watchdog.simulator.resources import DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS
 
 JSON = dict[str, Any]
 _WITH_STATUS = (DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS)
@@ -40,7 +40,7 @@ def reconcile_ownership(world: World, record: Record) -> bool:
 
 def _is_abandoned(world: World, record: Record) -> bool:
     """It has owners of types that are known here, and none of them is there any more."""
-    found = owners(record)
+    found = owners(world.cluster.catalog, record)
     return bool(found) and not any(_exists(world, *one) for one in found)
 
 
@@ -70,7 +70,10 @@ def reconcile_namespace(world: World, namespace: Record) -> float | None:
     if not is_terminating(namespace):
         return None
     content = [
-        one for resource in ALL if resource.namespaced for one in world.cluster.records(resource, namespace.name)
+        one
+        for resource in world.cluster.catalog.stored
+        if resource.namespaced
+        for one in world.cluster.records(resource, namespace.name)
     ]
     for record in content:
         if not is_terminating(record):

@@ -9,10 +9,12 @@ from zlib import crc32
 
 import msgspec
 
+from watchdog.simulator.catalog import Catalog
 from watchdog.simulator.cluster import Cluster
 from watchdog.simulator.history import Event, Record
 from watchdog.simulator.managed_fields import Author
-from watchdog.simulator.resources import BY_KIND, Resource
+from watchdog.simulator.resources import NAMESPACES, Resource
+from watchdog.simulator.scale import scale_of, scaled
 
 JSON = dict[str, Any]
 CONTROLLER, SCHEDULER, KUBELET = "kube-controller-manager", "kube-scheduler", "kubelet"
@@ -22,12 +24,13 @@ _SAFE = "bcdfghjklmnpqrstvwxz2456789"
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds: from a change to the controller's answer, from a Pod's creation until it runs, and until one that was
-    deleted is gone (never longer than its own grace period)."""
+    """Seconds: from a change to the controller's answer, from a Pod's creation until it runs, until one that was
+    deleted is gone (never longer than its own grace period), and between two looks of an autoscaler at the demand."""
 
     settle: float = 0.012
     start: float = 1.0
     stop: float = 2.0
+    sync: float = 15.0
 
 
 USUAL_PACE = Pace()
@@ -40,12 +43,14 @@ class Owned:
     _by_owner: dict[str, dict[tuple[Resource, str], Record]] = field(default_factory=dict)
 
     def take(self, event: Event) -> None:
+        if event.before is not None:
+            for reference in event.before.object["metadata"].get("ownerReferences") or ():
+                self._by_owner.get(reference["uid"], {}).pop((event.before.resource, event.before.key), None)
+        if event.type == "DELETED":
+            return
         for reference in event.after.object["metadata"].get("ownerReferences") or ():
             children = self._by_owner.setdefault(reference["uid"], {})
-            if event.type == "DELETED":
-                children.pop((event.after.resource, event.after.key), None)
-            else:
-                children[event.after.resource, event.after.key] = event.after
+            children[event.after.resource, event.after.key] = event.after
 
     def children(self, owner: Record, resource: Resource | None = None) -> list[Record]:
         found = self._by_owner.get(owner.uid, {}).values()
@@ -67,6 +72,9 @@ class Timers:
             del self._begun[what, uid]
         return max(left, 0.0)
 
+    def forget(self, what: str, uid: str) -> None:
+        self._begun.pop((what, uid), None)
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -74,6 +82,13 @@ class World:
     pace: Pace
     timers: Timers
     owned: Owned = field(default_factory=Owned)
+    records_events: bool = True
+    said: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+    def is_closing(self, namespace: str) -> bool:
+        """Nothing new can be made in it."""
+        found = self.cluster.find(NAMESPACES, "", namespace)
+        return found is None or is_terminating(found)
 
     def write(self, record: Record, changes: JSON, author: Author = OBJECT_AUTHOR) -> Record:
         """Stores ``record`` with other top-level fields."""
@@ -82,10 +97,15 @@ class World:
     def write_status(self, record: Record, status: JSON, author: Author = STATUS_AUTHOR) -> Record:
         return self.write(record, {"status": status}, author)
 
-    def scale(self, record: Record, replicas: int) -> Record:
+    def scale(self, record: Record, replicas: int, author: Author = OBJECT_AUTHOR) -> Record:
         if record.object["spec"]["replicas"] == replicas:
             return record
-        return self.write(record, {"spec": {**record.object["spec"], "replicas": replicas}})
+        return self.write(record, {"spec": {**record.object["spec"], "replicas": replicas}}, author)
+
+    def rescale(self, record: Record, replicas: int, manager: str) -> Record:
+        """Through the scale subresource, as an autoscaler does."""
+        wanted = {**scale_of(record), "spec": {"replicas": replicas}}
+        return self.cluster.update(record, scaled(record, wanted), Author(manager, "scale"))
 
 
 def owner_reference(owner: Record) -> JSON:
@@ -99,10 +119,10 @@ def owner_reference(owner: Record) -> JSON:
     }
 
 
-def owners(record: Record) -> list[tuple[Resource, str, str]]:
-    """(type, key, uid) of each owner of a type that is known here."""
+def owners(catalog: Catalog, record: Record) -> list[tuple[Resource, str, str]]:
+    """(type, key, uid) of each owner of a type that is served."""
     references = record.object["metadata"].get("ownerReferences") or ()
-    known = [(BY_KIND.get((one["apiVersion"], one["kind"])), one) for one in references]
+    known = [(catalog.by_kind.get((one["apiVersion"], one["kind"])), one) for one in references]
     return [(resource, resource.key(record.namespace, one["name"]), one["uid"]) for resource, one in known if resource]
 
 
@@ -126,6 +146,10 @@ def pod_of(template: JSON, owner: Record, labels: JSON, identity: JSON) -> JSON:
     metadata = {**(template.get("metadata") or {}), **identity, "ownerReferences": [owner_reference(owner)]}
     metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
     return {"metadata": metadata, "spec": template["spec"]}
+
+
+def has_finished(pod: Record) -> bool:
+    return (pod.object.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
 def present(counts: JSON) -> JSON:

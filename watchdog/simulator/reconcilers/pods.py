@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Any
 
 from watchdog.simulator.cluster import DeleteOptions
 from watchdog.simulator.history import Record
+from watchdog.simulator.kubelet import condition, running, unstarted, with_ephemeral
 from watchdog.simulator.managed_fields import Author
+from watchdog.simulator.reconcilers.nodes import places, takes
 from watchdog.simulator.reconcilers.owned import KUBELET, SCHEDULER, World, is_terminating
+from watchdog.simulator.reconcilers.recorder import record
 
 JSON = dict[str, Any]
-NODE, NODE_ADDRESS = "simulated-node-1", "10.128.0.2"
-_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 
 
 def reconcile_pod(world: World, pod: Record) -> float | None:
@@ -20,62 +20,44 @@ def reconcile_pod(world: World, pod: Record) -> float | None:
     if is_terminating(pod):
         return _stopped(world, pod)
     if not pod.object["spec"].get("nodeName"):
-        pod = world.write(pod, {"spec": {**pod.object["spec"], "nodeName": NODE}}, Author(SCHEDULER, "binding"))
-        conditions = [_condition("PodScheduled", world.cluster.now())]
-        pod = world.write_status(pod, {**pod.object["status"], "conditions": conditions}, Author(SCHEDULER, "status"))
+        pod = _scheduled(world, pod)
+    if not pod.object["spec"].get("nodeName"):
+        return None
+    if unstarted(pod.object):
+        status = with_ephemeral(pod.object, world.cluster.now())
+        pod = world.write_status(pod, status, Author(KUBELET, "status"))
     if pod.object["status"]["phase"] != "Pending":
         return None
     if left := world.timers.left("start", pod.uid, world.pace.start):
         return left
-    world.write_status(pod, running(pod.object, world.cluster.now()), Author(KUBELET, "status"))
+    pod = world.write_status(pod, running(pod.object, world.cluster.now()), Author(KUBELET, "status"))
+    for container in pod.object["spec"]["containers"]:
+        record(world, pod, KUBELET, "Started", f"Started container {container['name']}")
     return None
+
+
+def _scheduled(world: World, pod: Record) -> Record:
+    spec, status, now = pod.object["spec"], pod.object["status"], world.cluster.now()
+    fitting = [place for place in places(world) if takes(place, spec)]
+    if not fitting:
+        why = f"0/{len(places(world))} nodes are available: node(s) didn't match Pod's node affinity/selector."
+        refused = condition("PodScheduled", now, "False") | {"reason": "Unschedulable", "message": why}
+        if any(one.get("reason") == "Unschedulable" for one in status.get("conditions") or ()):
+            return pod
+        record(world, pod, SCHEDULER, "FailedScheduling", why, "Warning")
+        return world.write_status(pod, {**status, "conditions": [refused]}, Author(SCHEDULER, "status"))
+    pod = world.write(pod, {"spec": {**spec, "nodeName": fitting[0].name}}, Author(SCHEDULER, "binding"))
+    said = f"Successfully assigned {pod.namespace}/{pod.name} to {fitting[0].name}"
+    record(world, pod, SCHEDULER, "Scheduled", said)
+    scheduled = {**status, "conditions": [condition("PodScheduled", now)]}
+    return world.write_status(pod, scheduled, Author(SCHEDULER, "status"))
 
 
 def _stopped(world: World, pod: Record) -> float | None:
     grace = min(pod.object["metadata"]["deletionGracePeriodSeconds"], world.pace.stop)
     if left := world.timers.left("stop", pod.uid, grace):
+        for container in pod.object["spec"]["containers"]:
+            record(world, pod, KUBELET, "Killing", f"Stopping container {container['name']}")
         return left
     world.cluster.delete(pod, DeleteOptions(grace_seconds=0))
     return None
-
-
-def running(pod: JSON, time: str) -> JSON:
-    """The status of a Pod all of whose containers run and are ready."""
-    return {
-        **pod["status"],
-        "phase": "Running",
-        "conditions": [_condition(type, time) for type in _CONDITIONS],
-        "hostIP": NODE_ADDRESS,
-        "podIP": _address(pod["metadata"]["uid"]),
-        "startTime": time,
-        "containerStatuses": [
-            _container_status(one, pod["metadata"]["uid"], time) for one in pod["spec"]["containers"]
-        ],
-    }
-
-
-def _condition(type: str, time: str) -> JSON:
-    return {"type": type, "status": "True", "lastProbeTime": None, "lastTransitionTime": time}
-
-
-def _container_status(container: JSON, uid: str, time: str) -> JSON:
-    image = container.get("image", "")
-    return {
-        "name": container["name"],
-        "state": {"running": {"startedAt": time}},
-        "lastState": {},
-        "ready": True,
-        "restartCount": 0,
-        "image": image,
-        "imageID": f"{image.partition('@')[0]}@sha256:{_digest(image)}",
-        "containerID": f"containerd://{_digest(uid + container['name'])}",
-        "started": True,
-    }
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
-
-
-def _address(uid: str) -> str:
-    return f"10.4.{int(uid[:2], 16)}.{int(uid[2:4], 16)}"

@@ -14,10 +14,11 @@ from watchdog.simulator.reconcilers.owned import (
     present,
     template_hash,
 )
+from watchdog.simulator.reconcilers.recorder import record
 from watchdog.simulator.resources import PODS
 
 JSON = dict[str, Any]
-_HASH = "controller-revision-hash"
+_HASH, _COMPONENT = "controller-revision-hash", "statefulset-controller"
 
 
 def reconcile_stateful_set(world: World, stateful_set: Record) -> float | None:
@@ -55,6 +56,8 @@ def _make(world: World, stateful_set: Record, revision: str, ordinal: int) -> No
     index = {"apps.kubernetes.io/pod-index": str(ordinal), "statefulset.kubernetes.io/pod-name": name}
     pod = pod_of(stateful_set.object["spec"]["template"], stateful_set, {**index, _HASH: revision}, {"name": name})
     world.cluster.create(PODS, stateful_set.namespace, pod, OBJECT_AUTHOR)
+    said = f"create Pod {name} in StatefulSet {stateful_set.name} successful"
+    record(world, stateful_set, _COMPONENT, "SuccessfulCreate", said)
 
 
 def _trimmed(world: World, stateful_set: Record, pods: dict[int, Record]) -> bool:
@@ -64,6 +67,8 @@ def _trimmed(world: World, stateful_set: Record, pods: dict[int, Record]) -> boo
     ]
     if surplus and not is_terminating(surplus[0]):
         world.cluster.delete(surplus[0])
+        said = f"delete Pod {surplus[0].name} in StatefulSet {stateful_set.name} successful"
+        record(world, stateful_set, _COMPONENT, "SuccessfulDelete", said)
     return not surplus
 
 

@@ -7,7 +7,7 @@ import binascii
 
 from watchdog.core import switch
 from watchdog.core.facts import KillSwitch, Unknown
-from watchdog.sources.kubernetes.objects import ConfigMap
+from watchdog.sources.kubernetes.kept import ConfigMap
 from watchdog.sources.kubernetes.stanza import KillSwitchKey
 
 
@@ -25,9 +25,9 @@ def kill_switch(carrier: KillSwitchKey, config_map: ConfigMap | Unknown | None) 
 
 def content(config_map: ConfigMap, key: str) -> str | None:
     """A key as a file shows it: one of ``binaryData`` is mounted as well."""
-    if key in (config_map.data or {}):
-        return (config_map.data or {})[key]
-    encoded = (config_map.binary_data or {}).get(key)
+    if key in config_map.data:
+        return config_map.data[key]
+    encoded = config_map.binary_data.get(key)
     if encoded is None:
         return None
     try:

@@ -1,60 +1,154 @@
-"""A container on the wire -> its effective environment (``core.environment``)."""
+"""The watched variables of what is held: of a template, as its next Pod would get them; of a Pod, as it was started.
+
+A ConfigMap's value reaches a container at its start and never after it. So of each key that a running container was
+started with, a short history is kept (``core.started``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from math import inf
 
-from watchdog.core.environment import (
-    Bearer,
-    Bulk,
-    ConfigMapKey,
-    ConfigMaps,
-    Environment,
-    FieldPath,
-    Origin,
-    SecretKey,
-    Unread,
-    Variable,
-    environment,
-)
-from watchdog.sources.kubernetes.objects import Container, EnvFrom, EnvVar, PodSpec, ValueFrom
+from watchdog.core.environment import Bearer, ConfigMaps
+from watchdog.core.facts import Unknown
+from watchdog.core.pod import Container, PodShape
+from watchdog.core.selection import Named
+from watchdog.core.started import FIRST_LOOK, History, Sight, Start, asked, possible, remembered, views
+from watchdog.sources.kubernetes.inventory import Inventory
+from watchdog.sources.kubernetes.kept import ConfigMap, Pod, Workload
+from watchdog.sources.kubernetes.modes import Settings, settings
+from watchdog.sources.kubernetes.resources import Key
+from watchdog.sources.kubernetes.stanza import KillSwitchKey, WatchedVariable
 
-
-def effective(container: Container, names: Set[str], bearer: Bearer, config_maps: ConfigMaps) -> Environment:
-    """As far as ``names`` depend on it: a container has dozens of variables, and few refer to others."""
-    entries = container.env or ()
-    wanted = [entry for entry in entries if entry.name in names]
-    if any("$(" in (entry.value or "") for entry in wanted):
-        wanted = [*entries]
-    bulks = tuple(map(_bulk, container.env_from or ()))
-    return environment(tuple(map(_variable, wanted)), bulks, bearer, config_maps)
+KeptValue = tuple[Key, str]
+"""A ConfigMap and one of its keys."""
 
 
-def referenced(spec: PodSpec) -> frozenset[str]:
-    """The ConfigMaps that any container's environment comes from."""
-    entries = (v.value_from for c in spec.all() for v in c.env or () if v.value_from is not None)
-    keys = {e.config_map_key_ref.name for e in entries if e.config_map_key_ref is not None}
-    bulks = {b.config_map_ref.name for c in spec.all() for b in c.env_from or () if b.config_map_ref is not None}
-    return frozenset(keys | bulks)
+class Environments:
+    """``now``: the wall clock, seconds since the epoch."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        variables: tuple[WatchedVariable, ...],
+        switches: Iterable[KillSwitchKey],
+        now: Callable[[], float],
+    ) -> None:
+        self.inventory, self.variables, self.now = inventory, variables, now
+        self.names = frozenset(variable.name for variable in variables)
+        self._switches: dict[str, frozenset[tuple[str, str]]] = {}  # ConfigMap and key, by namespace
+        for s in switches:
+            self._switches[s.namespace] = self._switches.get(s.namespace, frozenset()) | {(s.config_map, s.key)}
+        self._histories: dict[KeptValue, History] = {}
+        self._settings: dict[Named, Settings] = {}
+
+    def forget(self, who: Named) -> None:
+        """It, or something that it refers to, has changed."""
+        self._settings.pop(who, None)
+
+    def of(self, held: Workload | Pod) -> Settings:
+        """Kept until it or a ConfigMap of it changes."""
+        if not any(c.variables or c.bulk or c.command or c.args for c in shape_of(held).containers):
+            return ()  # of most, nothing that counts is kept
+        found = self._settings.get(held.named)
+        if found is None:
+            found = self._settings[held.named] = self._made(held)
+        return found
+
+    def _made(self, held: Workload | Pod) -> Settings:
+        namespace = held.named.namespace
+        switches = self._switches.get(namespace, frozenset())
+        if isinstance(held, Pod):
+            starts = {started.container: started.start for started in held.starts}
+            seen = partial(self._as_started, namespace, starts)
+            return settings(held.shape, pod_bearer(held), seen, self.variables, switches)
+        if held.template is None:
+            return ()
+        now = self.config_maps(namespace)
+        return settings(held.template.shape, template_bearer(held), lambda c: (now,), self.variables, switches)
+
+    def config_maps(self, namespace: str) -> ConfigMaps:
+        """As they are now."""
+        return lambda name: self._data(Key(namespace, name))
+
+    def _data(self, key: Key) -> Mapping[str, str] | Unknown | None:
+        held = self.inventory.config_map(key)
+        return held.data if isinstance(held, ConfigMap) else held
+
+    def _as_started(self, namespace: str, starts: Mapping[str, Start], container: Container) -> tuple[ConfigMaps, ...]:
+        now, start = self.config_maps(namespace), starts.get(container.name)
+        if start is None:
+            return (now,)
+
+        def held(config_map: str, key: str) -> tuple[str | Unknown | None, ...]:
+            return possible(self._history((Key(namespace, config_map), key)), config_map, key, start)
+
+        return views(container, self.names, now, held)
+
+    def _history(self, value: KeptValue) -> History:
+        if value not in self._histories:
+            self._histories[value] = self._seen(value, (), FIRST_LOOK)
+        return self._histories[value]
+
+    def _seen(self, value: KeptValue, history: History, blind_since: float | None) -> History:
+        key, name = value
+        held = self.inventory.config_map(key)
+        if isinstance(held, Unknown):
+            return history
+        now = self.now()
+        if held is None:
+            sight = Sight(None, now, blind_since=blind_since)
+        else:
+            sight = Sight(held.data.get(name), now, held.written_at(name), held.created, blind_since)
+        return remembered(history, sight, self._needed_since(key))
+
+    def _needed_since(self, config_map: Key) -> float:
+        """The earliest moment at which a container that runs may have read it."""
+        pods = filter(None, map(self.inventory.pod, self.inventory.referring(config_map)))
+        starts = (started.start.earliest for pod in pods for started in pod.starts)
+        return min(starts, default=inf)
+
+    def refers(self, kept: Workload | Pod) -> None:
+        """It is held from now on: what its ConfigMaps say today may be what it is started with tomorrow."""
+        for value in self._asked_by(kept):
+            self._history(value)
+
+    def config_map_changed(self, key: Key, blind_since: float | None) -> None:
+        """``blind_since``: the last look before, where others may have been missed since; ``None``: each was seen."""
+        for value in self._asked(key):
+            self._histories[value] = self._seen(value, self._histories.get(value, ()), blind_since)
+
+    def _asked(self, key: Key) -> Iterable[KeptValue]:
+        """Of a ConfigMap, the keys that a watched variable is taken from."""
+        held = (self.inventory.get(who) for who in self.inventory.referring(key))
+        found = (self._asked_by(kept) for kept in held if isinstance(kept, Workload | Pod))
+        return dict.fromkeys(value for values in found for value in values if value[0] == key)
+
+    def _asked_by(self, kept: Workload | Pod) -> Iterator[KeptValue]:
+        for container in shape_of(kept).containers:
+            for config_map, name in asked(container, self.names) if container.variables or container.bulk else ():
+                yield Key(kept.named.namespace, config_map), name
 
 
-def _variable(entry: EnvVar) -> Variable:
-    return Variable(entry.name, entry.value or "", None if entry.value_from is None else _origin(entry.value_from))
+def shape_of(kept: Workload | Pod) -> PodShape:
+    """Of a Pod, or of the Pods that a workload makes."""
+    if isinstance(kept, Pod):
+        return kept.shape
+    return NO_SHAPE if kept.template is None else kept.template.shape
 
 
-def _origin(source: ValueFrom) -> Origin:
-    """In the kubelet's order, should more than one be set."""
-    if source.field_ref is not None:
-        return FieldPath(source.field_ref.field_path)
-    if (of_map := source.config_map_key_ref) is not None:
-        return ConfigMapKey(of_map.name, of_map.key, of_map.optional is True)
-    if (of_secret := source.secret_key_ref) is not None:
-        return SecretKey(of_secret.name, of_secret.key)
-    return Unread()
+NO_SHAPE = PodShape(())
 
 
-def _bulk(source: EnvFrom) -> Bulk:
-    prefix = source.prefix or ""
-    if source.config_map_ref is not None:
-        return Bulk(source.config_map_ref.name, prefix=prefix, optional=source.config_map_ref.optional is True)
-    return Bulk(secret=source.secret_ref.name if source.secret_ref is not None else "?", prefix=prefix)
+def template_bearer(workload: Workload) -> Bearer:
+    made, namespace = workload.template, workload.named.namespace
+    assert made is not None
+    account = made.shape.service_account
+    return Bearer(namespace, "", dict(made.labels), dict(made.annotations), service_account=account)
+
+
+def pod_bearer(pod: Pod) -> Bearer:
+    who, account = pod.named, pod.shape.service_account
+    labels, annotations = dict(pod.labels), dict(pod.annotations)
+    return Bearer(who.namespace, who.name, labels, annotations, uid=pod.version.uid, service_account=account)

@@ -1,25 +1,26 @@
-"""Containers' environments -> the watched variables, declared and running. domain.md §4.
+"""Containers' environments and commands -> the watched variables, declared and running. domain.md §4.
 
-A name that is set from a Secret is unknown. An ``envFrom`` whose contents we do not see could set anything: on a
-running execution workload that makes a name unknown, elsewhere what is seen counts (a page for every workload that
-mounts a Secret would be noise, and hide the one that matters).
+A name that is set from a Secret is unknown. An ``envFrom`` whose contents we do not see could set anything: what is
+seen counts, and that something is not seen is a blind spot of the workload.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from watchdog.core.environment import Bearer, ConfigMaps
+from watchdog.core import command
+from watchdog.core.environment import Bearer, ConfigMaps, environment
 from watchdog.core.facts import Mode, Unknown
-from watchdog.core.selection import Named, Selection, image_name
-from watchdog.sources.kubernetes.environments import effective
-from watchdog.sources.kubernetes.objects import PodSpec
+from watchdog.core.pod import Container, PodShape
+from watchdog.core.selection import Named
 from watchdog.sources.kubernetes.stanza import WatchedVariable
 
 SHOWN = 80
 UNSET = None
+FROM_SECRET = "FromSecret"
+"""The reason of what ``core.environment`` does not read."""
 
 
 class Setting(NamedTuple):
@@ -29,36 +30,58 @@ class Setting(NamedTuple):
     doubt: Unknown | None = None
 
 
+NOTHING = Setting(UNSET)
 Place: TypeAlias = tuple[str, int]
 """A container's name, and the number of a watched variable."""
 Settings: TypeAlias = tuple[tuple[Place, Setting], ...]
+Views: TypeAlias = Callable[[Container], Sequence[ConfigMaps]]
+"""The ConfigMaps as a container may have read them: one view, or several between which nobody can tell."""
 
 
 def settings(
-    spec: PodSpec,
+    shape: PodShape,
     bearer: Bearer,
-    config_maps: ConfigMaps,
+    views: Views,
     variables: Sequence[WatchedVariable],
     switches: frozenset[tuple[str, str]],
 ) -> Settings:
     """Every watched variable that a container sets, or may set. What is taken from one of the kill ``switches``
     (ConfigMap and key) is told by the switch itself: else one flip were as many findings as there are containers."""
-    found: list[tuple[Place, Setting]] = []
-    names = frozenset(variable.name for variable in variables)
-    for container in spec.all():
-        if not container.env_from and names.isdisjoint(entry.name for entry in container.env or ()):
+    found: dict[Place, Setting] = {}
+    for container in shape.containers:
+        if not (container.variables or container.bulk or container.command or container.args):
             continue
-        environment = effective(container, names, bearer, config_maps)
-        for number, variable in enumerate(variables):
-            told = environment.taken_from.get(variable.name) in switches
-            value = UNSET if told else environment.get(variable.name)
-            setting = Setting(value, environment.covered_by(variable.name))
-            if setting != NOTHING:
-                found.append(((container.name, number), setting))
-    return tuple(found)
+        for view in views(container):
+            for number, setting in _of_container(container, bearer, view, variables, switches):
+                place, variable = (container.name, number), variables[number]
+                found[place] = _worse(variable, found[place], setting) if place in found else setting
+    return tuple(found.items())
 
 
-NOTHING = Setting(UNSET)
+def _of_container(
+    container: Container,
+    bearer: Bearer,
+    config_maps: ConfigMaps,
+    variables: Sequence[WatchedVariable],
+    switches: frozenset[tuple[str, str]],
+) -> Iterator[tuple[int, Setting]]:
+    """``env``, and beside it whatever the command sets: it never hides what ``env`` says."""
+    made = environment(container, bearer, config_maps)
+    names = [variable.name for variable in variables]
+    booleans = [variable.name for variable in variables if isinstance(variable.unsafe, str)]
+    for number, variable in enumerate(variables):
+        told = made.taken_from.get(variable.name) in switches
+        setting = Setting(UNSET if told else made.get(variable.name), made.covered_by(variable.name))
+        if setting != NOTHING:
+            yield number, setting
+    for name, value, _ in command.settings(container, names, made, booleans):
+        if value is not None:
+            yield names.index(name), Setting(value)
+
+
+def _worse(variable: WatchedVariable, one: Setting, other: Setting) -> Setting:
+    value = max((one.value, other.value), key=lambda value: _badness(variable, value))
+    return Setting(value, one.doubt or other.doubt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +90,11 @@ class Variables:
 
     named: Named
     execution: bool
-    template: PodSpec
+    executing: Sequence[str]  # the names of the containers that have to state what is required
     declared: Mapping[Place, Setting]
     running: Sequence[Mapping[Place, Setting]] | Unknown  # of its live Pods, each once
     live: int | Unknown
     variables: Sequence[WatchedVariable]
-    selection: Selection
 
     def modes(self) -> Iterator[Mode]:
         """One fact for each container and variable that is set somewhere, or had to be."""
@@ -88,12 +110,8 @@ class Variables:
             yield from settings
 
     def _required(self) -> Iterator[Place]:
-        """Where an execution workload has to state a variable: in the containers of an execution image; without any, in
-        the first (a mesh's sidecar need not)."""
-        if not self.execution:
-            return
-        of_image = [c.name for c in self.template.containers if image_name(c.image) in self.selection.images]
-        for container in of_image or [c.name for c in self.template.containers[:1]]:
+        """Where an execution workload has to state a variable."""
+        for container in self.executing if self.execution else ():
             yield from ((container, number) for number, v in enumerate(self.variables) if v.required_on_execution)
 
     def _mode(self, place: Place, variable: WatchedVariable, required: bool) -> Iterator[Mode]:
@@ -117,8 +135,10 @@ class Variables:
         return max(values, key=lambda value: _badness(variable, value), default=UNSET)
 
     def _of_a_pod(self, setting: Setting, variable: WatchedVariable) -> str | Unknown | None:
-        doubtful = self.execution and setting.doubt is not None and _unsafe(variable, setting.value) is False
-        return setting.doubt if doubtful else setting.value
+        """A Secret of which all is taken is a finding of its own, one a workload (domain.md §4)."""
+        doubt = None if setting.doubt is None or setting.doubt.reason == FROM_SECRET else setting.doubt
+        doubtful = self.execution and doubt is not None and _unsafe(variable, setting.value) is False
+        return doubt if doubtful else setting.value
 
 
 def _unsafe(variable: WatchedVariable, value: str | Unknown | None) -> bool | Unknown:

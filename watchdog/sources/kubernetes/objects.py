@@ -1,12 +1,13 @@
 """The few fields of the API's objects that are needed, typed: whatever else a line holds is passed over undecoded.
 
 Strict where a shape matters (a string for a number of replicas is an error, and an error is never skipped), tolerant of
-fields that are newer than we are. Absent and null are the same, as in the API ("zero is absent").
+fields that are newer than we are. Absent and null are the same, as in the API ("zero is absent"). These live no longer
+than the look that brought them: what is kept of them is in ``kept``.
 """
 
 from __future__ import annotations
 
-from typing import Generic, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -24,15 +25,38 @@ class Owner(Struct, frozen=True):
 
 
 class Meta(Struct, frozen=True):
+    """``namespace`` is empty where the kind has none."""
+
     name: str
-    namespace: str
     uid: str
     resource_version: str
+    namespace: str = ""
+    generation: int | None = None
     labels: Labels | None = None
-    deletion_timestamp: str | None = None
+    owner_references: tuple[Owner, ...] | None = None
 
 
-class Key(Struct, frozen=True):
+class AnnotatedMeta(Meta, frozen=True):
+    """Annotations can be as large as the object: they are decoded where they count."""
+
+    annotations: Labels | None = None
+
+
+class PodMeta(AnnotatedMeta, frozen=True):
+    creation_timestamp: str | None = None
+
+
+class ManagedFields(Struct, frozen=True):
+    time: str | None = None
+    fields_v1: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class ManagedMeta(Meta, frozen=True):
+    creation_timestamp: str | None = None
+    managed_fields: tuple[ManagedFields, ...] | None = None
+
+
+class KeyRef(Struct, frozen=True):
     """A reference to a key of a ConfigMap or a Secret, or to the whole of it."""
 
     name: str = ""
@@ -44,10 +68,17 @@ class FieldRef(Struct, frozen=True):
     field_path: str
 
 
+class ResourceFieldRef(Struct, frozen=True):
+    resource: str
+    container_name: str | None = None
+    divisor: str | int | None = None
+
+
 class ValueFrom(Struct, frozen=True):
-    config_map_key_ref: Key | None = None
-    secret_key_ref: Key | None = None
+    config_map_key_ref: KeyRef | None = None
+    secret_key_ref: KeyRef | None = None
     field_ref: FieldRef | None = None
+    resource_field_ref: ResourceFieldRef | None = None
 
 
 class EnvVar(Struct, frozen=True):
@@ -58,8 +89,20 @@ class EnvVar(Struct, frozen=True):
 
 class EnvFrom(Struct, frozen=True):
     prefix: str | None = None
-    config_map_ref: Key | None = None
-    secret_ref: Key | None = None
+    config_map_ref: KeyRef | None = None
+    secret_ref: KeyRef | None = None
+
+
+class VolumeMount(Struct, frozen=True):
+    name: str
+    mount_path: str
+    sub_path: str | None = None
+    sub_path_expr: str | None = None
+
+
+class ResourceAmounts(Struct, frozen=True):
+    limits: dict[str, str | int | float] | None = None
+    requests: dict[str, str | int | float] | None = None
 
 
 class Container(Struct, frozen=True):
@@ -67,16 +110,46 @@ class Container(Struct, frozen=True):
     image: str = ""
     env: tuple[EnvVar, ...] | None = None
     env_from: tuple[EnvFrom, ...] | None = None
+    command: tuple[str, ...] | None = None
+    args: tuple[str, ...] | None = None
+    volume_mounts: tuple[VolumeMount, ...] | None = None
+    resources: ResourceAmounts | None = None
+    restart_policy: str | None = None  # of an init container: Always makes it a sidecar
+
+
+class KeyToPath(Struct, frozen=True):
+    key: str
+    path: str
+
+
+class ConfigMapSource(Struct, frozen=True):
+    """A ConfigMap as a volume, or as a part of a projected one."""
+
+    name: str = ""
+    optional: bool | None = None
+    items: tuple[KeyToPath, ...] | None = None
+
+
+class ProjectedPart(Struct, frozen=True):
+    config_map: ConfigMapSource | None = None
+
+
+class Projected(Struct, frozen=True):
+    sources: tuple[ProjectedPart, ...] | None = None
+
+
+class Volume(Struct, frozen=True):
+    name: str
+    config_map: ConfigMapSource | None = None
+    projected: Projected | None = None
 
 
 class PodSpec(Struct, frozen=True):
     containers: tuple[Container, ...]
     init_containers: tuple[Container, ...] | None = None
     ephemeral_containers: tuple[Container, ...] | None = None
-
-    def all(self) -> tuple[Container, ...]:
-        """Init, sidecar and ephemeral containers too: their names are of one set."""
-        return (*self.containers, *(self.init_containers or ()), *(self.ephemeral_containers or ()))
+    volumes: tuple[Volume, ...] | None = None
+    service_account_name: str | None = None
 
 
 class TemplateMeta(Struct, frozen=True):
@@ -111,20 +184,153 @@ class WorkloadStatus(Struct, frozen=True):
 
 
 class Workload(Struct, frozen=True):
-    """A Deployment or a StatefulSet: their fields that count here are the same."""
+    """A Deployment, a StatefulSet or a ReplicaSet: their fields that count here are the same."""
 
     metadata: Meta
     spec: WorkloadSpec
     status: WorkloadStatus | None = None
 
 
-class PodMeta(Meta, frozen=True):
-    annotations: Labels | None = None
-    owner_references: tuple[Owner, ...] | None = None
+class ControllerSpec(Struct, frozen=True):
+    """``selector`` is a map of labels; absent, it is the template's labels."""
+
+    replicas: int | None = None
+    selector: Labels | None = None
+    template: Template | None = None
+
+
+class ReplicationController(Struct, frozen=True):
+    metadata: Meta
+    spec: ControllerSpec = ControllerSpec()
+    status: WorkloadStatus | None = None
+
+
+class DaemonSetSpec(Struct, frozen=True):
+    selector: Selector
+    template: Template
+
+
+class DaemonSetStatus(Struct, frozen=True):
+    desired_number_scheduled: int | None = None
+    current_number_scheduled: int | None = None
+    number_misscheduled: int | None = None
+    observed_generation: int | None = None
+
+
+class DaemonSet(Struct, frozen=True):
+    metadata: Meta
+    spec: DaemonSetSpec
+    status: DaemonSetStatus | None = None
+
+
+class Condition(Struct, frozen=True):
+    type: str = ""
+    status: str = ""
+
+
+class JobSpec(Struct, frozen=True):
+    template: Template
+    selector: Selector | None = None
+    parallelism: int | None = None
+    suspend: bool | None = None
+
+
+class JobStatus(Struct, frozen=True):
+    active: int | None = None
+    terminating: int | None = None
+    conditions: tuple[Condition, ...] | None = None
+
+
+class Job(Struct, frozen=True):
+    metadata: Meta
+    spec: JobSpec
+    status: JobStatus | None = None
+
+
+class JobTemplate(Struct, frozen=True):
+    spec: JobSpec
+    metadata: TemplateMeta = TemplateMeta()
+
+
+class CronJobSpec(Struct, frozen=True):
+    job_template: JobTemplate
+    suspend: bool | None = None
+    schedule: str = ""
+
+
+class CronJob(Struct, frozen=True):
+    metadata: Meta
+    spec: CronJobSpec
+
+
+class Target(Struct, frozen=True):
+    """What a scaler scales, or a Rollout refers to."""
+
+    name: str = ""
+    kind: str | None = None
+    scale_down: str | None = None
+
+
+class RolloutSpec(Struct, frozen=True):
+    selector: Selector | None = None
+    template: Template | None = None
+    workload_ref: Target | None = None
+    replicas: int | None = None
+
+
+class Rollout(Struct, frozen=True):
+    metadata: Meta
+    spec: RolloutSpec = RolloutSpec()
+    status: WorkloadStatus | None = None
+
+
+class Fallback(Struct, frozen=True):
+    replicas: int | None = None
+
+
+class ScaledObjectSpec(Struct, frozen=True):
+    scale_target_ref: Target
+    min_replica_count: int | None = None
+    max_replica_count: int | None = None
+    fallback: Fallback | None = None
+
+
+class ScaledObject(Struct, frozen=True):
+    metadata: AnnotatedMeta
+    spec: ScaledObjectSpec
+
+
+class AutoscalerSpec(Struct, frozen=True):
+    scale_target_ref: Target
+    max_replicas: int = 0
+    min_replicas: int | None = None
+
+
+class HorizontalPodAutoscaler(Struct, frozen=True):
+    metadata: Meta
+    spec: AutoscalerSpec
+
+
+class Running(Struct, frozen=True):
+    started_at: str | None = None
+
+
+class ContainerState(Struct, frozen=True):
+    running: Running | None = None
+
+
+class ContainerStatus(Struct, frozen=True):
+    name: str
+    restart_count: int | None = None
+    container_id: str | None = msgspec.field(default=None, name="containerID")
+    state: ContainerState | None = None
 
 
 class PodStatus(Struct, frozen=True):
     phase: str | None = None
+    container_statuses: tuple[ContainerStatus, ...] | None = None
+    init_container_statuses: tuple[ContainerStatus, ...] | None = None
+    ephemeral_container_statuses: tuple[ContainerStatus, ...] | None = None
 
 
 class Pod(Struct, frozen=True):
@@ -132,84 +338,19 @@ class Pod(Struct, frozen=True):
     spec: PodSpec
     status: PodStatus | None = None
 
-    @property
-    def finished(self) -> bool:
-        """A terminating Pod still runs; one in a terminal phase never will again."""
-        return self.status is not None and self.status.phase in ("Succeeded", "Failed")
-
-
-KEPT = 4096
-"""Characters that are kept of each value of a ConfigMap, which may hold a megabyte: no watched value is longer."""
-
 
 class ConfigMap(Struct, frozen=True):
-    metadata: Meta
+    metadata: ManagedMeta
     data: Labels | None = None
     binary_data: Labels | None = None
 
-    def __post_init__(self) -> None:
-        for name in ("data", "binary_data"):
-            if (values := getattr(self, name)) and any(len(value) > KEPT for value in values.values()):
-                msgspec.structs.force_setattr(self, name, {key: value[:KEPT] for key, value in values.items()})
+
+class Namespace(Struct, frozen=True):
+    metadata: Meta
 
 
-Object: TypeAlias = ConfigMap | Workload | Pod
-T = TypeVar("T", ConfigMap, Workload, Pod)
-
-
-class ListMeta(Struct, frozen=True):
-    resource_version: str
-    continue_: str | None = msgspec.field(default=None, name="continue")
-
-
-class Page(Struct, Generic[T], frozen=True):
-    """One page of a LIST."""
-
-    metadata: ListMeta
-    items: tuple[T, ...] | None = None
-
-
-# The lines of a WATCH
-
-
-class Added(Struct, Generic[T], frozen=True, tag_field="type", tag="ADDED"):
-    object: T
-
-
-class Modified(Struct, Generic[T], frozen=True, tag_field="type", tag="MODIFIED"):
-    object: T
-
-
-class Deleted(Struct, Generic[T], frozen=True, tag_field="type", tag="DELETED"):
-    object: T
-
-
-class BookmarkMeta(Struct, frozen=True):
-    resource_version: str
-    annotations: Labels | None = None
-
-
-class Position(Struct, frozen=True):
-    metadata: BookmarkMeta
-
-
-class Bookmark(Struct, frozen=True, tag_field="type", tag="BOOKMARK"):
-    object: Position
-
-    @property
-    def ends_initial_events(self) -> bool:
-        return (self.object.metadata.annotations or {}).get("k8s.io/initial-events-end") == "true"
-
-
-class Status(Struct, frozen=True):
-    code: int = 0
-    reason: str = ""
-    message: str = ""
-
-
-class Error(Struct, frozen=True, tag_field="type", tag="ERROR"):
-    object: Status
-
-
-Event: TypeAlias = Added[T] | Modified[T] | Deleted[T]
-Line: TypeAlias = Added[T] | Modified[T] | Deleted[T] | Bookmark | Error
+Object: TypeAlias = (
+    ConfigMap | Pod | Workload | ReplicationController | DaemonSet | Job | CronJob | Rollout | ScaledObject
+    | HorizontalPodAutoscaler | Namespace
+)  # fmt: skip
+T = TypeVar("T", bound=Object)

@@ -10,21 +10,9 @@ from typing import Any, Generic, NamedTuple
 import msgspec
 
 from watchdog.ports import Unreachable
-from watchdog.sources.kubernetes.objects import (
-    Added,
-    Bookmark,
-    ConfigMap,
-    Deleted,
-    Error,
-    Line,
-    ListMeta,
-    Modified,
-    Page,
-    Pod,
-    Struct,
-    T,
-    Workload,
-)
+from watchdog.sources.kubernetes import objects
+from watchdog.sources.kubernetes.lines import Added, Bookmark, Deleted, Error, Head, Line, Modified, Page
+from watchdog.sources.kubernetes.objects import T
 
 
 class Key(NamedTuple):
@@ -44,35 +32,59 @@ class Resource(Generic[T]):
         inside = f"/namespaces/{namespace}" if namespace else ""
         return f"{self.prefix}{inside}/{self.plural}" + (f"/{name}" if name else "")
 
+    @property
+    def group(self) -> str:
+        """The API group as RBAC names it; empty for the core group."""
+        return "" if self.prefix.startswith("/api/") else self.prefix.split("/")[2]
+
     @cached_property
     def object(self) -> Callable[[bytes], T]:
-        return _decoder(self.type, f"a {self.kind}")
+        return decoder(self.type, f"a {self.kind}")
 
     @cached_property
     def page(self) -> Callable[[bytes], Page[T]]:
-        return _decoder(Page[self.type], f"a list of {self.plural}")  # type: ignore[name-defined]
+        return decoder(Page[self.type], f"a list of {self.plural}")  # type: ignore[name-defined]
 
     @cached_property
     def line(self) -> Callable[[bytes], Line[T]]:
         t = self.type
         union = Added[t] | Modified[t] | Deleted[t] | Bookmark | Error  # type: ignore[valid-type]
-        return _decoder(union, f"an event of {self.plural}")
+        return decoder(union, f"an event of {self.plural}")
 
 
-CONFIG_MAPS = Resource("configmaps", "ConfigMap", "/api/v1", ConfigMap)
-DEPLOYMENTS = Resource("deployments", "Deployment", "/apis/apps/v1", Workload)
-STATEFUL_SETS = Resource("statefulsets", "StatefulSet", "/apis/apps/v1", Workload)
-PODS = Resource("pods", "Pod", "/api/v1", Pod)
-WORKLOADS = {resource.kind: resource for resource in (DEPLOYMENTS, STATEFUL_SETS)}
+NAMESPACES = Resource("namespaces", "Namespace", "/api/v1", objects.Namespace)
+CONFIG_MAPS = Resource("configmaps", "ConfigMap", "/api/v1", objects.ConfigMap)
+PODS = Resource("pods", "Pod", "/api/v1", objects.Pod)
+REPLICATION_CONTROLLERS = Resource(
+    "replicationcontrollers", "ReplicationController", "/api/v1", objects.ReplicationController
+)
+DEPLOYMENTS = Resource("deployments", "Deployment", "/apis/apps/v1", objects.Workload)
+STATEFUL_SETS = Resource("statefulsets", "StatefulSet", "/apis/apps/v1", objects.Workload)
+REPLICA_SETS = Resource("replicasets", "ReplicaSet", "/apis/apps/v1", objects.Workload)
+DAEMON_SETS = Resource("daemonsets", "DaemonSet", "/apis/apps/v1", objects.DaemonSet)
+JOBS = Resource("jobs", "Job", "/apis/batch/v1", objects.Job)
+CRON_JOBS = Resource("cronjobs", "CronJob", "/apis/batch/v1", objects.CronJob)
+AUTOSCALERS = Resource(
+    "horizontalpodautoscalers", "HorizontalPodAutoscaler", "/apis/autoscaling/v2", objects.HorizontalPodAutoscaler
+)
+ROLLOUTS = Resource("rollouts", "Rollout", "/apis/argoproj.io/v1alpha1", objects.Rollout)
+SCALED_OBJECTS = Resource("scaledobjects", "ScaledObject", "/apis/keda.sh/v1alpha1", objects.ScaledObject)
+
+WORKLOADS: dict[str, Resource[Any]] = {
+    resource.kind: resource
+    for resource in (
+        DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, REPLICATION_CONTROLLERS, CRON_JOBS, ROLLOUTS, JOBS, REPLICA_SETS
+    )
+}  # fmt: skip
+"""What makes Pods. An owner stands before what it owns: so is the order of the first lists."""
+SCALERS: dict[str, Resource[Any]] = {resource.kind: resource for resource in (AUTOSCALERS, SCALED_OBJECTS)}
+OPTIONAL = (ROLLOUTS, SCALED_OBJECTS)
+"""Custom resources: there are none where their definition is not served."""
+EVERY: tuple[Resource[Any], ...] = (CONFIG_MAPS, *WORKLOADS.values(), *SCALERS.values(), PODS)
+"""All that is looked at, in the order of the first lists."""
 
 
-class Head(Struct, frozen=True):
-    """A list of which only the revision is asked."""
-
-    metadata: ListMeta
-
-
-def _decoder(type_: Any, what: str) -> Callable[[bytes], Any]:
+def decoder(type_: Any, what: str) -> Callable[[bytes], Any]:
     decode = msgspec.json.Decoder(type_).decode
 
     def decoded(data: bytes) -> Any:
@@ -84,7 +96,7 @@ def _decoder(type_: Any, what: str) -> Callable[[bytes], Any]:
     return decoded
 
 
-head: Callable[[bytes], Head] = _decoder(Head, "a list")
+head: Callable[[bytes], Head] = decoder(Head, "a list")
 
 
 def revision(text: str) -> int:

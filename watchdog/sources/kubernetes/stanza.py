@@ -47,6 +47,8 @@ class Execution:
     workloads: tuple[GuardedWorkload, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     images: tuple[str, ...] = ()
+    service_accounts: tuple[str, ...] = ()
+    switches: bool = False  # whatever mounts or references a kill switch counts too
 
     def __post_init__(self) -> None:
         if len({w.named for w in self.workloads}) < len(self.workloads):
@@ -54,7 +56,8 @@ class Execution:
 
     @property
     def selection(self) -> Selection:
-        return Selection(tuple(w.named for w in self.workloads), self.labels, tuple(i.lower() for i in self.images))
+        workloads, images = tuple(w.named for w in self.workloads), tuple(i.lower() for i in self.images)
+        return Selection(workloads, self.labels, images, self.service_accounts, self.switches)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,30 +6,30 @@ even if its revision is lower (etcd restored from a backup); one that began befo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Generic
+from typing import Generic, NamedTuple, TypeVar
 
-from watchdog.sources.kubernetes.objects import Object, T
-from watchdog.sources.kubernetes.resources import Key, revision
+from watchdog.sources.kubernetes.kept import Kept
+from watchdog.sources.kubernetes.resources import Key
+
+K = TypeVar("K", bound=Kept)
 
 
-@dataclass(frozen=True, slots=True)
-class Held(Generic[T]):
-    object: T | None  # None: it is gone
+class Held(NamedTuple, Generic[K]):
+    object: K | None  # None: it is gone
     revision: int
     received: int  # on the store's own count
 
 
-class Store(Generic[T]):
+class Store(Generic[K]):
     def __init__(self) -> None:
-        self._held: dict[Key, Held[T]] = {}
+        self._held: dict[Key, Held[K]] = {}
         self._count = 0  # of what was received
         self._looks = 0  # that are under way
         self._gone: list[Key] = []  # kept until no look is under way that began before they went
 
-    def get(self, key: Key) -> T | None:
+    def get(self, key: Key) -> K | None:
         held = self._held.get(key)
         return None if held is None else held.object
 
@@ -53,22 +53,24 @@ class Store(Generic[T]):
                 del self._held[key]
         self._gone.clear()
 
-    def is_late(self, object_: T) -> bool:
+    def is_late(self, key: Key, at_revision: int) -> bool:
         """An event that is older than what a look has shown since: it happened all the same, and is over."""
-        held = self._held.get(key_of(object_))
-        return held is not None and held.revision > revision(object_.metadata.resource_version)
+        held = self._held.get(key)
+        return held is not None and held.revision > at_revision
 
-    def held(self, key: Key) -> tuple[T | None, int]:
+    def held(self, key: Key) -> tuple[K | None, int]:
         """What is held, and of which revision."""
         held = self._held[key]
         return held.object, held.revision
 
-    def put(self, key: Key, object_: T | None, at_revision: int) -> None:
+    def holds(self, key: Key, at_revision: int) -> bool:
+        """Just this state of it, and no newer one."""
+        held = self._held.get(key)
+        return held is not None and held.object is not None and held.revision == at_revision
+
+    def put(self, key: Key, object_: K | None, at_revision: int) -> None:
         """What an event said; ``None`` is deleted."""
         self._count += 1
-        self._hold(key, object_, at_revision)
-
-    def _hold(self, key: Key, object_: T | None, at_revision: int) -> None:
         if object_ is None and not self._looks:
             self._held.pop(key, None)
             return
@@ -76,23 +78,26 @@ class Store(Generic[T]):
         if object_ is None:
             self._gone.append(key)
 
-    def differences(
-        self, found: Mapping[Key, T], covered: Iterable[Key], began: int, at_revision: int | None
-    ) -> list[tuple[Key, T | None, int]]:
-        """What a look changes: ``found`` of the keys that it ``covered``, as of ``at_revision`` (``None``: unsaid)."""
-        changes: list[tuple[Key, T | None, int]] = []
-        for key, object_ in found.items():
-            number = revision(object_.metadata.resource_version)
-            if not self._is_newer(key, began, number) and self.get(key) != object_:
-                changes.append((key, object_, number))
-        missing = (key for key in covered if key not in found and self.get(key) is not None)
-        changes.extend((key, None, at_revision or 0) for key in missing if not self._is_newer(key, began, at_revision))
-        return changes
-
-    def _is_newer(self, key: Key, began: int, at_revision: int | None) -> bool:
+    def differs(self, key: Key, object_: K, began: int) -> bool:
+        """Whether a look that found this object says something that is newer than what is held."""
         held = self._held.get(key)
-        return held is not None and held.received > began and (at_revision is None or held.revision > at_revision)
+        if held is None:
+            return True
+        if self._is_newer(held, began, object_.version.revision):
+            return False
+        return held.object != object_ or held.object.version != object_.version
 
+    def missing(
+        self, covered: Iterable[Key], found: Container[Key], began: int, at_revision: int | None
+    ) -> Iterator[Key]:
+        """Of the keys that a look ``covered``, those that are gone, as of ``at_revision`` (``None``: unsaid)."""
+        for key in [key for key in covered if key not in found]:
+            held = self._held.get(key)
+            if held is None or held.object is None:
+                continue
+            if not self._is_newer(held, began, at_revision):
+                yield key
 
-def key_of(object_: Object) -> Key:
-    return Key(object_.metadata.namespace, object_.metadata.name)
+    @staticmethod
+    def _is_newer(held: Held[K], began: int, at_revision: int | None) -> bool:
+        return held.received > began and (at_revision is None or held.revision > at_revision)

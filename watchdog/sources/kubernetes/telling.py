@@ -2,115 +2,293 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
-from watchdog.core.facts import Fact, Mode, Subject, Unknown
+from watchdog.core.environment import Bearer
+from watchdog.core.facts import Blindspot, Fact, Mark, Mode, Subject, Unknown, Wiring
 from watchdog.core.observation import Facts
-from watchdog.core.selection import Named, Selection
+from watchdog.core.pod import PodShape
+from watchdog.core.selection import Named
 from watchdog.sources.kubernetes import workloads
 from watchdog.sources.kubernetes.config_maps import kill_switch
-from watchdog.sources.kubernetes.inventory import Inventory, Owner, SwitchesOf, pod_named
-from watchdog.sources.kubernetes.modes import Variables
-from watchdog.sources.kubernetes.objects import Object, Pod, PodSpec, Workload
-from watchdog.sources.kubernetes.resources import Key, Resource, revision
+from watchdog.sources.kubernetes.environments import Environments, pod_bearer, shape_of, template_bearer
+from watchdog.sources.kubernetes.guarded import Guarded
+from watchdog.sources.kubernetes.inventory import Inventory, Owner, SwitchesOf, owner_of
+from watchdog.sources.kubernetes.kept import ConfigMap, Kept, Pod, Scaler, Workload
+from watchdog.sources.kubernetes.modes import FROM_SECRET, Settings, Variables
+from watchdog.sources.kubernetes.objects import Object
+from watchdog.sources.kubernetes.reduction import Reduction
+from watchdog.sources.kubernetes.resources import CONFIG_MAPS, PODS, REPLICA_SETS, Key, Resource
 from watchdog.sources.kubernetes.stanza import KillSwitchKey
-from watchdog.sources.kubernetes.store import key_of
+from watchdog.sources.kubernetes.strays import Left, Strays
 
 
 class Telling:
-    """Facts of an owner are always told together, and what was told of it before and is not so now is gone."""
+    """Facts of an owner are always told together, and what was told of it before and is not so now is gone.
 
-    def __init__(self, inventory: Inventory, switches: tuple[KillSwitchKey, ...], selection: Selection) -> None:
-        self.inventory, self.selection = inventory, selection
+    ``now``: the wall clock, seconds since the epoch."""
+
+    def __init__(self, guarded: Guarded, now: Callable[[], float]) -> None:
+        self.guarded, self.inventory = guarded, Inventory()
+        self.reduction = Reduction(guarded.shapes)
+        self.environments = Environments(self.inventory, guarded.variables, guarded.switches, now)
+        self.execution = workloads.Execution(self.inventory, guarded.selection, guarded.readers, guarded.reader())
+        self.strays = Strays(self.inventory, self.execution, self.environments)
         self._switches: dict[Key, list[KillSwitchKey]] = {}
-        for carrier in switches:
+        for carrier in guarded.switches:
             self._switches.setdefault(Key(carrier.namespace, carrier.config_map), []).append(carrier)
         self._told: dict[Owner, dict[Subject, None]] = {}
+        self._tellings: dict[Owner, int] = {}
+        self._numbers = count(1)
+
+    # what is seen
 
     def happened(self, resource: Resource[Any], object_: Object, deleted: bool) -> list[Facts]:
         """One event. One that a direct read has overtaken happened all the same: it is told as a passing state, and
         after it what is. Nothing at all where it touches no fact."""
-        key, store = key_of(object_), self.inventory.store(resource)
-        number, state = revision(object_.metadata.resource_version), None if deleted else object_
-        if not store.is_late(object_):
-            return self._told_of(self.inventory.change(resource, key, state, number))
+        key, store, kept = key_of(object_), self.inventory.store(resource), self.reduction.of(resource, object_)
+        number, state = kept.version.revision, None if deleted else kept
+        origin = f"{resource.kind} {key.namespace}/{key.name} at {number}"
+        if not store.is_late(key, number):
+            return self._told_of(self._change(resource, key, state, number, None), origin)
         now, now_revision = store.held(key)
-        passing = self._told_of(self.inventory.change(resource, key, state, now_revision))
-        return passing + self._told_of(self.inventory.change(resource, key, now, now_revision))
+        passing = self._told_of(self._change(resource, key, state, now_revision, None), origin)
+        return passing + self._told_of(self._change(resource, key, now, now_revision, None), "")
 
-    def _told_of(self, owners: Iterable[Owner]) -> list[Facts]:
+    def _told_of(self, owners: Iterable[Owner], origin: str) -> list[Facts]:
         facts = self.tell(owners)
-        return [facts] if facts.seen or facts.gone else []
+        return [replace(facts, origin=origin)] if facts.seen or facts.gone else []
 
-    def looked(
+    def found(
+        self, resource: Resource[Any], objects: Sequence[Object], began: int, blind_since: float | None = None
+    ) -> Facts:
+        """Some objects of a look. ``blind_since``: the wall second since which others of their states may have been
+        missed, where the look follows a gap."""
+        store, touched = self.inventory.store(resource), dict[Owner, None]()
+        for object_ in objects:
+            key, kept = key_of(object_), self.reduction.of(resource, object_)
+            if store.differs(key, kept, began):
+                touched |= self._change(resource, key, kept, kept.version.revision, blind_since)
+        return self.tell(touched)
+
+    def looked_over(
         self,
         resource: Resource[Any],
-        found: Iterable[Object],
         covered: Iterable[Key],
+        found: Container[Key],
         began: int,
         at_revision: int | None,
+        blind_since: float | None = None,
+    ) -> Facts:
+        """The end of a look: what it ``covered`` and did not find is gone."""
+        touched = dict[Owner, None]()
+        for key in self.inventory.store(resource).missing(covered, found, began, at_revision):
+            touched |= self._change(resource, key, None, at_revision or 0, blind_since)
+        return self.tell(touched)
+
+    def _change(
+        self, resource: Resource[Any], key: Key, kept: Kept | None, number: int, blind_since: float | None
     ) -> dict[Owner, None]:
-        """Takes what a look found among the keys that it covered; answers whose facts that touches."""
-        store, touched = self.inventory.store(resource), dict[Owner, None]()
-        differences = store.differences({key_of(o): o for o in found}, covered, began, at_revision)
-        for key, object_, number in differences:
-            touched |= self.inventory.change(resource, key, object_, number)
-        return touched
+        touched = self.inventory.change(resource, key, kept, number)
+        if not touched:
+            return {owner_of(resource, key): None} if self.guards(resource, key) else {}  # its mark has moved
+        if resource is CONFIG_MAPS:
+            self.environments.config_map_changed(key, blind_since)
+        elif isinstance(kept, Workload | Pod):
+            self.environments.refers(kept)
+        return self._that_tell_of(kept, touched) if isinstance(kept, Pod) else touched
 
-    def tell(self, owners: Iterable[Owner]) -> Facts:
-        seen: list[Fact] = []
-        gone: list[Subject] = []
-        for owner in owners:
-            facts = list(self._facts(owner))
-            subjects = dict.fromkeys(fact.subject for fact in facts)
-            gone += [subject for subject in self._told.pop(owner, {}) if subject not in subjects]
-            if subjects:
-                self._told[owner] = subjects
-            seen += facts
-        return Facts(tuple(seen), tuple(gone))
+    def _that_tell_of(self, pod: Pod, touched: dict[Owner, None]) -> dict[Owner, None]:
+        """A Pod that sets nothing matters to no workload of which nothing is told."""
+        self.environments.forget(pod.named)
+        if self.environments.of(pod):
+            return touched
+        return {owner: None for owner in touched if owner == pod.named or owner in self._told or self._counts(owner)}
 
-    def _facts(self, owner: Owner) -> Iterator[Fact]:
-        if isinstance(owner, SwitchesOf):
-            yield from self._kill_switches(owner.config_map)
-        elif (workload := self.inventory.workload(owner)) is not None:
-            yield from self._of_workload(owner, workload)
-        elif (pod := self.inventory.pod(owner)) is not None and not pod.finished:
-            yield from self._of_pod(owner, pod)
-
-    def _kill_switches(self, key: Key) -> Iterator[Fact]:
-        for carrier in self._switches.get(key, ()):
-            if (fact := kill_switch(carrier, self.inventory.config_map(key))) is not None:
-                yield fact
-
-    def _of_workload(self, who: Named, workload: Workload) -> Iterator[Fact]:
-        reason = workloads.selected_by(who, workload, self.selection)
-        pods = self.inventory.live_pods(who, workload)
-        yield workloads.fact(who, workload, reason, pods)
-        yield from self._modes(who, bool(reason), workload.spec.template.spec, pods)
-
-    def _of_pod(self, who: Named, pod: Pod) -> Iterator[Fact]:
-        """A Pod speaks for itself where no workload does."""
-        reason = workloads.pod_selected_by(who, pod, self.selection)
-        owners = self.inventory.workloads_of(pod)
-        if reason and not any(self._is_execution(owner) for owner in owners):
-            yield workloads.pod_fact(who, reason)
-        if not owners:
-            yield from self._modes(who, bool(reason), pod.spec, [pod])
-
-    def _modes(self, who: Named, execution: bool, spec: PodSpec, pods: Sequence[Pod] | Unknown) -> Iterator[Mode]:
-        """Pods that set the same, as those of one template do, are looked at once."""
-        settings_of, variables = self.inventory.settings_of, self.inventory.variables
-        declared = dict(settings_of(who))
-        if isinstance(pods, Unknown):
-            return Variables(who, execution, spec, declared, pods, pods, variables, self.selection).modes()
-        running = [dict(settings) for settings in dict.fromkeys(settings_of(pod_named(pod)) for pod in pods)]
-        return Variables(who, execution, spec, declared, running, len(pods), variables, self.selection).modes()
-
-    def _is_execution(self, who: Named) -> bool:
-        workload = self.inventory.workload(who)
-        return workload is not None and bool(workloads.selected_by(who, workload, self.selection))
+    def _counts(self, owner: Owner) -> bool:
+        workload = self.inventory.workload(owner) if isinstance(owner, Named) else None
+        return workload is not None and bool(self.execution.reason(workload))
 
     def covered(self, resource: Resource[Any], namespace: str) -> list[Key]:
         """What a listing of a namespace (empty: of the cluster) covers."""
         return [key for key in self.inventory.store(resource) if namespace in ("", key.namespace)]
+
+    def guards(self, resource: Resource[Any], key: Key) -> bool:
+        """Whether facts depend on it: a kill switch, an execution workload or its Pod, a watched variable."""
+        if resource is CONFIG_MAPS:
+            return SwitchesOf(key) in self._told
+        who = Named(key.namespace, resource.kind, key.name)
+        return who in self._told or who in self.strays
+
+    # what is told
+
+    def telling_of(self, owner: Owner) -> int:
+        """The number of the newest telling of its facts; 0 where there are none. The same number is the same facts."""
+        return self._tellings.get(owner, 0)
+
+    def tell(self, owners: Iterable[Owner]) -> Facts:
+        seen: list[Fact] = []
+        gone: list[Subject] = []
+        for owner in self._and_what_they_are_told_as(owners):
+            facts = list(self._facts(owner))
+            subjects = dict.fromkeys(fact.subject for fact in facts)
+            gone += [subject for subject in self._told.pop(owner, {}) if subject not in subjects]
+            self._tellings.pop(owner, None)
+            if subjects:
+                self._told[owner], self._tellings[owner] = subjects, next(self._numbers)
+            seen += facts
+        return Facts(tuple(seen), tuple(gone))
+
+    def _and_what_they_are_told_as(self, owners: Iterable[Owner]) -> Iterable[Owner]:
+        every = dict.fromkeys(owners)
+        named = [owner for owner in every if isinstance(owner, Named)]
+        for who in named:
+            self.environments.forget(who)
+            self.execution.forget(who)
+        for who in named:
+            every |= dict.fromkeys(self.strays.refile(who, self.inventory.get(who)))
+        return every
+
+    def _facts(self, owner: Owner) -> Iterator[Fact]:
+        if isinstance(owner, SwitchesOf):
+            yield from self._of_config_map(owner.config_map)
+            return
+        match held := self.inventory.get(owner):
+            case Workload():
+                yield from self._of_workload(held)
+            case Scaler():
+                yield from self._of_scaler(held)
+            case Pod():
+                yield from self._of_pod(held)
+        if (left := self.strays.left_of(owner)) is not None:
+            yield from self._of_what_is_left(owner, left)
+
+    def _of_config_map(self, key: Key) -> Iterator[Fact]:
+        config_map = self.inventory.config_map(key)
+        carriers = self._switches.get(key, [])
+        yield from filter(None, (kill_switch(carrier, config_map) for carrier in carriers))
+        if isinstance(config_map, ConfigMap) and (carriers or self._is_watched(key)):
+            yield _mark(config_map)
+
+    def _is_watched(self, config_map: Key) -> bool:
+        return any(who in self._told for who in self.inventory.referring(config_map))
+
+    def _of_workload(self, workload: Workload) -> Iterator[Fact]:
+        who, reason = workload.named, self.execution.reason(workload)
+        declared = self.environments.of(workload)
+        owner = self.inventory.workload(workload.owner) if workload.owner is not None else None
+        if owner is not None and who.kind == REPLICA_SETS.kind:
+            yield from self._of_owned(workload, owner, reason)
+            return
+        if who in self.strays:
+            yield _mark(workload)
+            return
+        pods = self.inventory.live_pods(workload)
+        if reason:
+            yield workloads.replicas(workload, reason, pods)
+            yield from self._wiring(workload, pods)
+            if workload.scaling is not None:
+                yield workloads.could_start(workload, workload.target or who)
+        modes = list(self._modes(who, bool(reason), workload, declared, pods))
+        yield from modes
+        if reason or modes:
+            yield _mark(workload)
+        live: bool | Unknown = pods if isinstance(pods, Unknown) else bool(pods)
+        yield from self._doubts(who, shape_of(workload), declared, live if reason else False)
+
+    def _of_owned(self, workload: Workload, owner: Workload, reason: str) -> Iterator[Fact]:
+        """A ReplicaSet speaks through its owner, unless it wants Pods that its owner does not."""
+        if reason:
+            yield _mark(workload)
+            if workload.desired > 0 and not owner.above_zero:
+                yield workloads.replicas(workload, reason, self.inventory.live_pods(workload))
+
+    def _wiring(self, workload: Workload, pods: Sequence[Pod] | Unknown) -> Iterator[Fact]:
+        """Its template and its Pods, which an admission webhook may have changed."""
+        if workload.template is None or not self.guarded.switches:
+            return
+        live: bool | Unknown = pods if isinstance(pods, Unknown) else bool(pods)
+        shapes = {workload.template.shape: ("", template_bearer(workload))}
+        for pod in () if isinstance(pods, Unknown) else pods:
+            shapes.setdefault(pod.shape, (f"Pod {pod.named.name}: ", pod_bearer(pod)))
+        yield self._wired(workload.named, shapes, workload.above_zero or live)
+
+    def _wired(self, who: Named, shapes: Mapping[PodShape, tuple[str, Bearer]], above: bool | Unknown) -> Fact:
+        config_maps = self.environments.config_maps(who.namespace)
+        judged = [
+            (of, *self.execution.wired(who.namespace, shape, bearer, config_maps))
+            for shape, (of, bearer) in shapes.items()
+        ]
+        of, sound, explanation = min(judged, key=lambda one: (one[1] is not False, one[1] is True))
+        return Wiring(*who, sound, of + explanation, above)
+
+    def _of_scaler(self, scaler: Scaler) -> Iterator[Fact]:
+        """What scales something else than execution is nobody's business."""
+        target = self.inventory.workload(scaler.target)
+        if self.guarded.selection.selected_by(scaler.target, (), ()) or (target and self.execution.reason(target)):
+            yield workloads.could_start(scaler, scaler.target)
+            yield _mark(scaler)
+
+    def _of_pod(self, pod: Pod) -> Iterator[Fact]:
+        """A Pod speaks for itself where no workload does."""
+        if pod.finished:
+            return
+        reason, settings = self.execution.reason(pod), self.environments.of(pod)
+        if reason or settings:
+            yield _mark(pod)
+        if reason and pod.named in self.strays and not self.strays.is_told_as_another(pod.named):
+            if self.guarded.switches:
+                yield self._wired(pod.named, {pod.shape: ("", pod_bearer(pod))}, True)
+            yield from self._doubts(pod.named, pod.shape, settings, True)
+        if not self.inventory.workloads_of(pod) and not self.strays.is_told_as_another(pod.named):
+            yield from self._modes(pod.named, bool(reason), pod, settings, [pod])
+
+    def _of_what_is_left(self, who: Named, left: Left) -> Iterator[Fact]:
+        """A Pod that nobody made has stated its modes itself."""
+        if who.kind == PODS.kind:
+            yield workloads.alone(who, left.reason)
+            return
+        if left.reason:
+            yield workloads.remains(who, left.reason, left.sets, left.pods)
+        of: Workload | Pod = left.sets[0] if left.sets else left.pods[0]
+        yield from self._modes(who, bool(left.reason), of, self.environments.of(of), left.pods)
+
+    def _modes(
+        self, who: Named, execution: bool, of: Workload | Pod, declared: Settings, pods: Sequence[Pod] | Unknown
+    ) -> Iterator[Mode]:
+        """Pods that set the same, as those of one template do, are looked at once."""
+        shape = shape_of(of)
+        executing = self.execution.executing(shape) if execution and shape.containers else []
+        if isinstance(pods, Unknown):
+            running: list[dict[Any, Any]] | Unknown = pods
+            live: int | Unknown = pods
+        else:
+            running = [dict(settings) for settings in dict.fromkeys(self.environments.of(pod) for pod in pods)]
+            live = len(pods)
+        if not (execution or declared or (isinstance(running, list) and any(running))):
+            return
+        told = Variables(who, execution, executing, dict(declared), running, live, self.guarded.variables).modes()
+        waits = isinstance(pods, Unknown) and not execution  # its Pods are on their way: no doubt for a blink
+        yield from (mode for mode in told if not waits or mode.unsafe is True or mode.listed is False)
+
+    def _doubts(self, who: Named, shape: PodShape, settings: Settings, executing: bool | Unknown) -> Iterator[Fact]:
+        """An envFrom of a Secret could set anything: one finding a workload. domain.md §4."""
+        covered = {place[0] for place, setting in settings if setting.doubt and setting.doubt.reason == FROM_SECRET}
+        containers = [container for container in shape.containers if container.name in covered]
+        if containers:
+            secrets = ", ".join(dict.fromkeys(bulk.secret for c in containers for bulk in c.bulk if bulk.secret))
+            what = f"{who.kind} {who.namespace}/{who.name}"
+            text = f"container {containers[0].name}: a watched variable may come from Secret {secrets}, never read"
+            yield Blindspot("secret", what, FROM_SECRET, text, executing)
+
+
+def _mark(kept: Kept) -> Mark:
+    who, version = kept.named, kept.version
+    return Mark(who.namespace, who.kind, who.name, version.uid, version.generation, version.revision)
+
+
+def key_of(object_: Object) -> Key:
+    return Key(object_.metadata.namespace, object_.metadata.name)

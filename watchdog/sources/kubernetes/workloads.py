@@ -1,51 +1,121 @@
-"""Workload and its Pods -> replicas. domain.md §5."""
+"""What makes Pods, what scales it, and how it reads the kill switch -> facts. domain.md §3, §5."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from watchdog.core import facts
-from watchdog.core.environment import Bearer
+from watchdog.core import facts, latent
+from watchdog.core.environment import Bearer, ConfigMaps
 from watchdog.core.facts import Unknown
-from watchdog.core.selection import Named, Selection, owner_of
-from watchdog.sources.kubernetes.objects import Labels, Pod, Workload
+from watchdog.core.pod import PodShape
+from watchdog.core.selection import Named, Selection, owners, supposed_owner
+from watchdog.core.wiring import Reader, executing, read_by, wired
+from watchdog.sources.kubernetes.environments import shape_of
+from watchdog.sources.kubernetes.inventory import Inventory
+from watchdog.sources.kubernetes.kept import Pod, Scaler, Workload
 
 
-def selected_by(who: Named, workload: Workload, selection: Selection) -> str:
-    """By name, by a label of its own or of its template, by an image of its template."""
-    labels = (workload.metadata.labels or {}, template_labels(workload))
-    return selection.selected_by(who, labels, (c.image for c in workload.spec.template.spec.all()))
+@dataclass(frozen=True)
+class Execution:
+    """What counts as execution, over what is held. ``readers``: of each namespace that has a kill switch."""
+
+    inventory: Inventory
+    selection: Selection
+    readers: Mapping[str, Reader]
+    nowhere: Reader  # of a namespace without one: there is nothing to mount
+    _reasons: dict[Named, str] = field(default_factory=dict)
+
+    @cached_property
+    def namespaces(self) -> frozenset[str]:
+        """Where a workload is known by name, and so may be somebody's owner."""
+        return frozenset(named.namespace for named in self.selection.workloads)
+
+    def forget(self, who: Named) -> None:
+        """It, or something behind it, has changed."""
+        self._reasons.pop(who, None)
+
+    def reason(self, held: Workload | Pod) -> str:
+        """Why it counts, as text; empty if it does not."""
+        if held.named not in self._reasons:
+            self._reasons[held.named] = self._reason(held)
+        return self._reasons[held.named]
+
+    def _reason(self, held: Workload | Pod) -> str:
+        if isinstance(held, Workload) and held.target is not None:
+            return self._reason_of_target(held.target)
+        shape = shape_of(held)
+        labels = [dict(held.labels)]
+        if isinstance(held, Workload) and held.template is not None:
+            labels.append(dict(held.template.labels))
+        return self.selection.selected_by(
+            held.named,
+            labels,
+            (container.image for container in shape.containers),
+            self.owners(held) if held.named.namespace in self.namespaces else (),
+            shape.service_account,
+            self.switch(held.named.namespace, shape) if self.selection.switches else "",
+        )
+
+    def _reason_of_target(self, target: Named) -> str:
+        """Why a Rollout counts that takes another's template."""
+        held = self.inventory.workload(target)
+        reason = self.selection.selected_by(target, (), ()) if held is None else self.reason(held)
+        return f"workloadRef {target.name}" if reason else ""
+
+    def owners(self, held: Workload | Pod) -> tuple[Named, ...]:
+        """The workloads behind it, the nearest first."""
+        return owners(held.owner, lambda named: self._owner_of(named, held))
+
+    def _owner_of(self, named: Named, of: Workload | Pod) -> Named | None:
+        held = self.inventory.workload(named)
+        return supposed_owner(named, dict(of.labels)) if held is None else held.owner
+
+    def switch(self, namespace: str, shape: PodShape) -> str:
+        return read_by(shape, self.reader(namespace))
+
+    def reader(self, namespace: str) -> Reader:
+        return self.readers.get(namespace, self.nowhere)
+
+    def wired(
+        self, namespace: str, shape: PodShape, bearer: Bearer, config_maps: ConfigMaps
+    ) -> tuple[bool | Unknown, str]:
+        """Whether the kill switch reaches every container that counts, and the field at fault if not."""
+        return wired(shape, self.reader(namespace), self.is_image, bearer, config_maps)
+
+    def executing(self, shape: PodShape) -> list[str]:
+        """The containers that count: of an execution image, else the first (a mesh's sidecar need not)."""
+        return [container.name for container in executing(shape, self.is_image)]
+
+    def is_image(self, reference: str) -> bool:
+        return bool(self.selection.image_of(reference))
 
 
-def pod_selected_by(who: Named, pod: Pod, selection: Selection) -> str:
-    labels = pod.metadata.labels or {}
-    controller = next((o for o in pod.metadata.owner_references or () if o.controller), None)
-    owner = owner_of(who.namespace, controller.kind, controller.name, labels) if controller is not None else None
-    return selection.selected_by(who, (labels,), (c.image for c in pod.spec.all()), owner)
-
-
-def fact(who: Named, workload: Workload, reason: str, pods: Sequence[Pod] | Unknown) -> facts.Workload:
-    """``pods``: those that the selector matches and that are not finished. Absent replicas: 1 desired, 0 reported."""
-    desired = 1 if workload.spec.replicas is None else workload.spec.replicas
-    reported = (workload.status.replicas if workload.status is not None else None) or 0
+def replicas(workload: Workload, reason: str, pods: Sequence[Pod] | Unknown) -> facts.Workload:
+    """``pods``: those that the selector matches and that are not finished."""
     live = pods if isinstance(pods, Unknown) else len(pods)
-    return facts.Workload(*who, bool(reason), reason, desired, reported, live)
+    return facts.Workload(*workload.named, bool(reason), reason, workload.desired, workload.reported, live)
 
 
-def pod_fact(who: Named, reason: str) -> facts.Workload:
-    """A live Pod that counts as execution and that no execution workload accounts for: it is its own workload."""
+def alone(who: Named, reason: str) -> facts.Workload:
+    """An execution Pod that nobody made."""
     return facts.Workload(*who, execution=True, selected_by=reason, desired=1, reported=1, live=1)
 
 
-def template_labels(workload: Workload) -> Labels:
-    return workload.spec.template.metadata.labels or {}
+def remains(who: Named, reason: str, sets: Sequence[Workload], pods: Sequence[Pod]) -> facts.Workload:
+    """Of an execution workload that is gone: its ReplicaSets, and its Pods."""
+    desired, reported = sum(one.desired for one in sets), sum(one.reported for one in sets)
+    return facts.Workload(*who, execution=True, selected_by=reason, desired=desired, reported=reported, live=len(pods))
 
 
-def template_bearer(workload: Workload) -> Bearer:
-    meta = workload.spec.template.metadata
-    return Bearer(workload.metadata.namespace, "", meta.labels or {}, meta.annotations or {})
+def could_start(held: Workload | Scaler, target: Named) -> facts.Latent:
+    """Whether it could start its target without a human."""
+    assert held.scaling is not None
+    judged = latent.judged(held.scaling)
+    target_text = f"{target.kind} {target.name}"
+    return facts.Latent(*_identity(held.named), target_text, judged.could_start, judged.inert, judged.explanation)
 
 
-def pod_bearer(pod: Pod) -> Bearer:
-    meta = pod.metadata
-    return Bearer(meta.namespace, meta.name, meta.labels or {}, meta.annotations or {})
+def _identity(who: Named) -> tuple[str, str, str]:
+    return who.namespace, who.kind, who.name
