@@ -92,6 +92,32 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
         lambda c: kubernetes(c).update(poll_interval=-1),
         "poll_interval: expected seconds above 0",
     ),
+    (
+        "a number that is never reached",
+        lambda c: kubernetes(c).update(stale_after=float("inf")),
+        "sources[0] (kubernetes): stale_after: Input should be a finite number, found inf",
+    ),
+    (
+        "a number that is none",
+        lambda c: c["sources"][2].update(stale_after=float("nan")),
+        "sources[2] (ops_status): stale_after: Input should be a finite number, found nan",
+    ),
+    (
+        "an infinite number as a text",
+        lambda c: c["sources"][3].update(stale_after="inf"),
+        "sources[3] (safety_api): stale_after: Input should be a finite number, found 'inf'",
+    ),
+    ("a drain that is no number", lambda c: c.update(drain_seconds=float("nan")), "drain_seconds: "),
+    (
+        "a text for a list",
+        lambda c: kubernetes(c).update(namespaces="floor"),
+        "namespaces: Input should be a list, found 'floor'",
+    ),
+    (
+        "a memory without a file",
+        lambda c: c["outlets"].append({"kind": "memory", "path": ""}),
+        "(memory): path: expected the path of a file",
+    ),
     ("two sources of one name", lambda c: c["sources"].append(kubernetes(c)), "stands twice"),
     ("an outlet without its key", lambda c: c["outlets"][0].pop("urls"), "urls: expected at least one"),
     ("a drain that outlasts the grace period", lambda c: c.update(drain_seconds=60), "drain_seconds: "),

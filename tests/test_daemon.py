@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
 
 from watchdog.core.alert import EdgeKind
 from watchdog.simulator import kubectl
 from watchdog.simulator.wire import Request, Response
 
+from .fakes import MemoryFiles
 from .platform import Guarded, guarded
+
+UNPAGED, UNKEPT = "stopped with pages that nobody accepted", "stopped before the last state was kept"
 
 
 class Slow:
@@ -74,3 +82,25 @@ def test_every_turn_is_handed_to_whoever_listens() -> None:
 
     _, world = guarded(act)
     assert world.edges[0].split()[1:] == ["ExecutionWorkloadAboveZero", "breach", str(EdgeKind.FIRED), "Sev-0"]
+
+
+class Full(MemoryFiles):
+    async def replace(self, path: str, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(("pager_seconds", "unpaged"), [(0.0, []), (1e6, [["alertmanager/pager.simulator"]])])
+def test_only_who_carries_pages_is_named_where_pages_were_not_accepted(
+    pager_seconds: float, unpaged: list[list[str]]
+) -> None:
+    def remembering(content: dict[str, Any]) -> None:
+        content["outlets"].append({"kind": "memory", "path": "/full.json"})
+
+    def prepare(world: Guarded) -> None:
+        world.daemon.ports = replace(world.daemon.ports, files=Full())
+        slow_pager(world, pager_seconds)
+
+    with capture_logs() as lines:
+        guarded(scale_up_and_stop, remembering, prepare=prepare)
+    said = {event: [line["outlets"] for line in lines if line["event"] == event] for event in (UNPAGED, UNKEPT)}
+    assert said == {UNPAGED: unpaged, UNKEPT: [["memory"]]}

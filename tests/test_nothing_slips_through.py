@@ -22,6 +22,7 @@ from watchdog.simulator import kubectl
 from watchdog.simulator.cluster import Cluster
 from watchdog.simulator.errors import ApiError
 from watchdog.simulator.faults import Down, Fault, HalfLine, Hang, Html, Refuse
+from watchdog.simulator.history import Record
 from watchdog.simulator.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, REPLICA_SETS, STATEFUL_SETS
 
 from .platform import Guarded, cluster_alone, guarded
@@ -66,11 +67,16 @@ def unsafe_now(cluster: Cluster) -> Iterator[Key]:
     pods = [r.object for r in cluster.records(PODS) if _phase(r.object) not in ("Succeeded", "Failed")]
     workloads = [record.object for kind in (DEPLOYMENTS, STATEFUL_SETS) for record in cluster.records(kind)]
     sets = [record.object for record in cluster.records(REPLICA_SETS)]
-    left = [one for one in sets if not cluster.find(DEPLOYMENTS, *_made_by(one))]  # of a Deployment that is gone
+    left = [one for one in sets if not _speaks_for(cluster.find(DEPLOYMENTS, *_made_by(one)), one)]
     for workload in [*workloads, *left]:
         yield from _unsafe_workload(cluster, workload, [pod for pod in pods if _selects(workload, pod)])
     for pod in pods:
         yield from _unsafe_pod(cluster, pod, [workload for workload in [*workloads, *sets] if _selects(workload, pod)])
+
+
+def _speaks_for(deployment: Record | None, made: JSON) -> bool:
+    """One that is gone speaks for no ReplicaSet, nor does one that does not execute for one that does."""
+    return deployment is not None and (_is_execution(deployment.object) or not _is_execution(made))
 
 
 def _made_by(object_: JSON) -> tuple[str, str]:
@@ -480,6 +486,8 @@ def check_truth(witness: Witness) -> None:
 
 def _is_unsafe(mode: Mode) -> bool:
     """What comes from a ConfigMap: as declared. What was started with it is in tests/sources/kubernetes/."""
+    if mode.variable == "EXECUTION_HALTED" and mode.declared == "":
+        return False
     if mode.workload in ("bulk", "by-key"):
         return isinstance(mode.declared, str) and mode.declared != "" and UNSAFE[mode.variable](mode.declared)
     return mode.unsafe is True
@@ -555,8 +563,10 @@ def check_no_false_page(witness: Witness) -> None:
         key = _key(alert)
         if kind == "fired" and int(alert.sev) == 0 and key.rule in RULES:
             known = [other for other in witness.unsafe if other == key or _of_the_same(key, other)]
+            if key.where[3:] == ("EXECUTION_HALTED",):  # what it was started with, while the switch was not halted
+                known += [other for other in witness.unsafe if other.rule == "KillSwitchNotHalted"]
             was = [span for other in known for span in witness.unsafe[other] if span.began <= when]
-            assert was or key.where[:3] in PUT_TOGETHER, (key, when, witness.story)
+            assert was or _is_put_together(key), (key, when, witness.story)
 
 
 def _of_the_same(pod: Key, workload: Key) -> bool:
@@ -567,6 +577,12 @@ def _of_the_same(pod: Key, workload: Key) -> bool:
 
 RULES = ("KillSwitchNotHalted", "ExecutionWorkloadAboveZero", "ForbiddenAgentMode")
 PUT_TOGETHER = {(FLOOR, "Deployment", name) for name in ("bulk", "by-key", "agenttrader-ops-ui")}
+
+
+def _is_put_together(key: Key) -> bool:
+    namespace, kind, name = key.where[:3]
+    made_by = name.rpartition("-")[0] if kind == "ReplicaSet" else name
+    return (namespace, "Deployment", made_by) in PUT_TOGETHER
 
 
 def check_blindness(witness: Witness) -> None:

@@ -125,8 +125,11 @@ class Daemon:
                 while not all(outbox.empty for outbox in self.outboxes.values()):
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            left = sorted(name for name, outbox in self.outboxes.items() if not outbox.empty)
-            self.log.error("stopped with pages that nobody accepted", outlets=left)
+            left = [outlet for outlet in self.plan.receivers if not self.outboxes[outlet.name].empty]
+            if unpaged := sorted(outlet.name for outlet in left if not outlet.at_stop):
+                self.log.error("stopped with pages that nobody accepted", outlets=unpaged)
+            if unkept := sorted(outlet.name for outlet in left if outlet.at_stop):  # they keep the end, and page nobody
+                self.log.warning("stopped before the last state was kept", outlets=unkept)
 
     @property
     def sees_everything(self) -> bool:

@@ -47,7 +47,7 @@ def _plugin(where: str, folder: str, stanza: Mapping[str, Any], base: type[P], s
     fields = getattr(cls, "__dataclass_fields__", {})
     ours = {key: value for key, value in shared.items() if key in fields}
     arguments = {"name": kind, **ours, **{key: value for key, value in stanza.items() if key != "kind"}}
-    _forbid_unknown_keys(cls)
+    _be_strict(cls)
     try:
         return TypeAdapter(cls).validate_python(arguments)
     except ValidationError as error:
@@ -70,14 +70,15 @@ def _one_class(folder: str, kind: str, base: type[P]) -> type[P]:
     return classes[0]
 
 
-def _forbid_unknown_keys(cls: type[Any]) -> None:
-    """Also in what is nested: pydantic takes this from each dataclass by itself."""
+def _be_strict(cls: type[Any]) -> None:
+    """No unknown keys, and no number that is not finite (with ``.inf`` nothing would be stale). Also in what is nested:
+    pydantic takes this from each dataclass by itself."""
     if not is_dataclass(cls) or "__pydantic_config__" in cls.__dict__:
         return
-    cls.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+    cls.__pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)  # type: ignore[attr-defined]
     for hint in get_type_hints(cls).values():
         for inner in _mentioned(hint):
-            _forbid_unknown_keys(inner)
+            _be_strict(inner)
 
 
 def _mentioned(hint: Any) -> Iterator[type[Any]]:

@@ -23,7 +23,7 @@ def _problem(where: str, problem: Mapping[str, Any]) -> str:
         return f"{where}: {key}: no such key"
     if problem["type"] in ("missing", "missing_argument"):
         return f"{where}: {key}: expected a value, found none"
-    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = str(problem["msg"]).removeprefix("Value error, ").replace("a valid tuple", "a list")
     return f"{where}: {key + ': ' if key else ''}{message}{_found(problem)}"
 
 

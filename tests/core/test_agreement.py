@@ -220,3 +220,11 @@ def test_a_turn_looks_at_no_fact_that_has_nothing_to_do_with_what_changed() -> N
     object.__setattr__(many, "facts", counting)
     seen(carrier(False), now=many, seconds=2)
     assert len(looked) < 30
+
+
+def test_what_is_out_of_sight_is_open_since_sight_was_lost_and_not_since_it_was_said() -> None:
+    later = seen(carrier(True), file(True)).updated(at(900), [saw(900, scope) for scope in (OBJECTS, FILES)])
+    found = known(later.updated(at(902), [failed(901, FILES)]))
+    assert found is not None and (found.scope, found.since) == (FILES, at(900))
+    newer = seen(file(True), now=later, seconds=950).updated(at(960), [failed(960, OBJECTS)])
+    assert (found := known(newer)) is not None and (found.scope, found.since) == (OBJECTS, at(900))

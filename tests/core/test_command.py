@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from types import FrameType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from watchdog.core import shell
 from watchdog.core.command import LENGTH, matters, settings
 from watchdog.core.environment import Bearer, Bulk, SecretKey, Variable, environment
 from watchdog.core.facts import Unknown
@@ -303,6 +306,73 @@ def test_what_is_too_long_or_too_deep_to_be_read_is_scanned() -> None:
     assert sh("prog AGENT_MODE=LIVE") == []
     assert sh("true\n" * LENGTH + "prog AGENT_MODE=LIVE") == LIVE
     assert sh("$(" * 3_000 + "prog AGENT_MODE=LIVE" + ")" * 3_000) == LIVE
+
+
+def test_the_length_that_is_read_is_that_of_all_scripts_of_a_container() -> None:
+    padding = "true;" * (LENGTH // 10)
+    assert of(["sh", "-c", padding, "sh", "-c", "prog AGENT_MODE=LIVE"]) == []
+    assert of(["sh", "-c", padding, "sh", "-c", padding, "sh", "-c", "prog AGENT_MODE=LIVE"]) == LIVE
+
+
+def calls(script: str) -> int:
+    made = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal made
+        made += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        shell.commands(script, lambda name: None, "?")
+    finally:
+        sys.setprofile(before)
+    return made
+
+
+def test_twice_the_assignments_are_twice_the_work() -> None:
+    assert calls("a=1 " * 400) < 2.2 * calls("a=1 " * 200)
+
+
+def test_what_is_substituted_has_no_room_of_its_own() -> None:
+    script = f"A={'x' * 4_000};" + "$(: $A)" * 100 + '"$A"' * 100
+    made = shell.commands(script, lambda name: None, "?")
+    assert sum(len(word) for command in made for word in command.words) <= shell.ROOM + len(script)
+
+
+APPENDED = {
+    "to what was set": "AGENT_MODE=LI; AGENT_MODE+=VE; prog",
+    "before a command": "AGENT_MODE=LI AGENT_MODE+=VE prog",
+    "to nothing": "AGENT_MODE+=LIVE prog",
+    "by export": "AGENT_MODE=LI; export AGENT_MODE+=VE; prog",
+    "to another variable": "A=LI; A+=VE; AGENT_MODE=$A prog",
+}
+
+
+@pytest.mark.parametrize("law", APPENDED)
+def test_a_shell_appends(law: str) -> None:
+    assert sh(APPENDED[law])[-1:] == LIVE
+
+
+CODE = "import os; os.environ['AGENT_MODE'] = 'LIVE'"
+CODED: dict[str, list[str]] = {
+    "a cluster of python": ["python", "-uc", CODE],
+    "a cluster of perl": ["perl", "-we", "$ENV{'AGENT_MODE'}; $x{AGENT_MODE => 'LIVE'}"],
+    "a long option with its code": ["node", "--eval=process.env.AGENT_MODE = 'LIVE'"],
+    "an option with its code": ["python3.11", f"-c{CODE}"],
+    "a property of Java": ["java", "-DAGENT_MODE=LIVE", "-jar", "x"],
+    "a property of Java with dots": ["java", "-Dagent.mode=LIVE", "-jar", "x"],
+}
+
+
+@pytest.mark.parametrize("law", CODED)
+def test_code_and_properties_set(law: str) -> None:
+    assert of(CODED[law]) == LIVE
+
+
+def test_a_name_that_a_broken_line_divides_matters() -> None:
+    assert sh("export AGENT\\\n_MODE=LIVE") == LIVE
+    assert of(["sh", "-c", "env \\\n-i prog"]) == [(name, None) for name in sorted(NAMES)]
 
 
 def test_it_is_known_which_word_sets_it() -> None:

@@ -32,6 +32,7 @@ def test_a_quantity_is_read_exactly_or_not_at_all(text: str, value: Fraction | N
         ("1Gi", "1Mi", False, "1024"), ("1Gi", "", False, "1073741824"), ("1Gi", "1G", False, "2"),
         ("1500m", "", False, "2"), ("100Mi", "1Gi", False, "1"),
         ("x", "", False, None), ("1", "x", False, None),
+        ("1", "-1m", False, None), ("1", "-1m", True, None), ("1", "-1", False, None), ("0", "-2", True, None),
     ],
 )  # fmt: skip
 def test_an_amount_is_rounded_up_to_whole_divisors(amount: str, divisor: str, milli: bool, units: str | None) -> None:

@@ -88,6 +88,8 @@ SOUND: dict[str, tuple[PodShape, str]] = {
     "a mount above it": (pod(mounts=(Mount("etc", "/etc"), MOUNT)), FILE),
     "a mount beside it": (pod(mounts=(MOUNT, Mount("x", f"{DIRECTORY}/EXECUTION_HALTED.d"))), FILE),
     "a mount whose name begins its own": (pod(mounts=(MOUNT, Mount("x", f"{DIRECTORY}/EXEC"))), FILE),
+    "the same mount otherwise spelt": (pod(mounts=(MOUNT, Mount("switch", f"/{DIRECTORY}/"))), FILE),
+    "in its command, its file": (pod(mounts=(MOUNT,), command=("env", f"{POINTER}=/{FILE}", "prog")), FILE),
     "another's literal": (pod(lit("0", "OTHER"), mounts=(MOUNT,)), FILE),
     "an optional mount of what need not be": (
         pod(mounts=(MOUNT, Mount("s", "/s")), volumes=(VOLUME, Volume("s", (Projection("safety", optional=True),)))),
@@ -122,6 +124,9 @@ FLAWS: dict[str, tuple[PodShape, str]] = {
         pod(mounts=(MOUNT, Mount("x", f"{DIRECTORY}/halted")), volumes=projected(Projection("kill", keys=ITEMS))),
         "hides it",
     ),
+    "another's file over it, otherwise spelt": (pod(mounts=(MOUNT, Mount("x", f"/{FILE}/"))), "volume x"),
+    "another's file over it, relative": (pod(mounts=(MOUNT, Mount("x", FILE[1:]))), "volume x"),
+    "another's directory at the same place": (pod(mounts=(MOUNT, Mount("x", f"{DIRECTORY}/"))), "volume x"),
     "a later source of the same file": (
         pod(mounts=(MOUNT,), volumes=projected(Projection("kill"), Projection("other"))),
         "a later source of the volume makes the file EXECUTION_HALTED",
@@ -159,6 +164,15 @@ FLAWS: dict[str, tuple[PodShape, str]] = {
         pod(lit("/tmp/x", POINTER), mounts=(MOUNT,)),
         "reads the file /tmp/x (env EXECUTION_HALTED_FILE)",
     ),
+    "a file elsewhere, in its command": (
+        pod(mounts=(MOUNT,), command=("env", f"{POINTER}=/tmp/x", "prog")),
+        "reads the file /tmp/x (EXECUTION_HALTED_FILE in command[1])",
+    ),
+    "a file elsewhere, in its script": (
+        pod(lit(FILE, POINTER), mounts=(MOUNT,), command=("sh", "-c", f"{POINTER}=/tmp/x prog")),
+        "reads the file /tmp/x",
+    ),
+    "a relative file": (pod(lit(FILE[1:], POINTER), mounts=(MOUNT,)), "which no sound mount"),
     "a file without a mount": (pod(lit(FILE, POINTER), ref()), f"reads the file {FILE}"),
     "a file by the key's name, where items name it otherwise": (
         pod(lit(FILE, POINTER), mounts=(MOUNT,), volumes=projected(Projection("kill", keys=ITEMS))),
@@ -185,6 +199,17 @@ def test_a_flaw_is_named_with_its_container_and_field(law: str) -> None:
     sound, explanation = wired(shape, READER, executes, BEARER, MAPS.get)
     assert sound is False
     assert explanation.startswith("container engine ") and said in explanation
+
+
+@pytest.mark.parametrize(("later", "reason"), [("hidden", "NotYetListed"), ("", "NotSeen")])
+def test_a_later_source_that_is_not_seen_may_make_the_file(later: str, reason: str) -> None:
+    doubtful = projected(Projection("kill"), Projection(later))
+    sound, _ = wired(pod(ref(), mounts=(MOUNT,), volumes=doubtful), READER, executes, BEARER, MAPS.get)
+    assert isinstance(sound, Unknown) and sound.reason == reason
+    made = projected(Projection("kill"), Projection(later), Projection("other"))
+    assert wired(pod(mounts=(MOUNT,), volumes=made), READER, executes, BEARER, MAPS.get)[0] is False
+    first = projected(Projection(later), Projection("kill"))
+    assert wired(pod(mounts=(MOUNT,), volumes=first), READER, executes, BEARER, MAPS.get)[0] is True
 
 
 def test_a_file_variable_that_is_not_seen_is_unknown() -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.core.worlds import KILL_SWITCH, START, SWITCHES, WORKLOADS, World, at, saw, switch, workload
 from tests.fakes import HandClock, Outside
@@ -125,6 +126,19 @@ def changed(content: bytes, change: dict[str, Any]) -> bytes:
 async def test_what_cannot_be_read_is_no_memory(content: bytes | OSError) -> None:
     _, ports = outside(content)
     assert await OUTLET.recollection(ports) == Recollection()
+
+
+@pytest.mark.parametrize(
+    ("content", "level"),
+    [(None, "info"), (PermissionError(13, "Permission denied"), "warning"), (b"{", "warning")],
+)
+async def test_a_file_that_cannot_be_used_is_worth_a_warning_and_none_is_not(
+    content: bytes | OSError | None, level: str
+) -> None:
+    _, ports = outside(content)
+    with capture_logs() as lines:
+        assert await OUTLET.recollection(ports) == Recollection()
+    assert [line["log_level"] for line in lines] == [level]
 
 
 async def test_another_version_and_a_memory_from_the_future_are_none() -> None:

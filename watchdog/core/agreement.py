@@ -15,7 +15,9 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from watchdog.core.facts import Agreement, Fact, KillSwitch, Mode, SelfReport, Subject, Unknown
+from watchdog.core.instant import Instant
 from watchdog.core.known import Known
+from watchdog.core.observation import Scope
 from watchdog.core.table import Table
 
 VARIABLE = "AGENT_MODE"
@@ -76,19 +78,31 @@ def _with(stating: tuple[Subject, ...], subject: Subject, states: bool) -> tuple
     return tuple(other for other in stating if other != subject) or None
 
 
-def agreed(setting: str, stating: Sequence[Known], unseen: Callable[[Known], Unknown | None]) -> Known | None:
+def agreed(
+    setting: str,
+    stating: Sequence[Known],
+    unseen: Callable[[Known], Unknown | None],
+    unseen_since: Callable[[Scope], Instant],
+) -> Known | None:
     """What is known of the agreement; ``None`` if there are no two sides.
 
     Where nothing but blindness leaves it open it is as unseen as its first side that is: an outage is one finding about
-    a source, and not one for each setting.
+    a source, and not one for each setting. It is so since sight was lost, and not since the sides say what they say.
     """
     blind = [(known, why) for known in stating if (why := unseen(known)) is not None]
     out = {known.fact.subject: why for known, why in blind}
     fact = agreement(setting, [_blinded(k.fact, out.get(k.fact.subject)) for k in stating])
     if fact is None:
         return None
-    scope = blind[0][0].scope if blind and isinstance(fact.agree, Unknown) else None
-    return Known(fact, max((known.since for known in stating), key=lambda i: i.mono), scope)
+    since = max((known.since for known in stating), key=_mono)
+    lost = [known.scope for known, _ in blind if known.scope is not None] if isinstance(fact.agree, Unknown) else []
+    if not lost:
+        return Known(fact, since, None)
+    return Known(fact, max(since, min(map(unseen_since, lost), key=_mono), key=_mono), lost[0])
+
+
+def _mono(at: Instant) -> float:
+    return at.mono
 
 
 def _blinded(fact: Fact, why: Unknown | None) -> Fact:

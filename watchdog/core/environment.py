@@ -250,16 +250,28 @@ class _Being:
         return unknown[0] if unknown else text
 
 
+LONGEST = 1 << 16
+"""Characters that the references of one value may expand to: nine values that each name the one before ten times would
+make a billion."""
+TOO_LONG = Unknown("TooLong", f"its references expand to more than {LONGEST} characters")
+
+
 def expanded(text: str, environment: Environment, marked: Callable[[Unknown], str]) -> str:
     """Every ``$(NAME)`` replaced, and what is unknown by what ``marked`` makes of it. ``$$`` is ``$``; a name that is
     not set stays as it stands (the rules of ``k8s.io/kubernetes/third_party/forked/golang/expansion``)."""
 
+    room = LONGEST
+
     def replaced(match: re.Match[str]) -> str:
+        nonlocal room
         if match[1] == "$":
             return "$"
         value = environment.covered_by(match[2]) or environment.get(match[2])
         if isinstance(value, Unknown):
             return marked(value)
+        room -= len(value or "")
+        if room < 0:
+            return marked(TOO_LONG)
         return match[0] if value is None else value
 
     if "$" not in text:

@@ -6,6 +6,7 @@ over once somebody scales it up.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
@@ -87,9 +88,12 @@ def _(scaling: ScaledObject) -> Judgement:
     return _can(f"it is not paused, and spec.maxReplicaCount is {maximum}{absent}")
 
 
+_NUMBER = re.compile(r"[+-]?[0-9]{1,10}")
+
+
 def _held(at: str) -> Judgement:
     named = f'annotation {PAUSED_REPLICAS}: "{at}"'
-    if not at.strip().lstrip("+-").isdecimal():
+    if not _NUMBER.fullmatch(at.strip()):
         why = Unknown("Malformed", f"{named} is no number")
         return Judgement(why, inert=False, explanation=f"{named} is no number")
     return _can(f"{named} holds it there") if int(at) > 0 else _cannot(named)

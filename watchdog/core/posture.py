@@ -182,7 +182,8 @@ def _agreements(before: Posture, seen: Posture) -> tuple[Statements, Mapping[Sub
 
 def _agreement(statements: Statements, setting: str, seen: Posture) -> Known | None:
     stating = (seen.facts.get(subject) for subject in statements.by_setting.get(setting, ()))
-    return agreed(setting, [known for known in stating if known is not None], seen.unseen)
+    told = [known for known in stating if known is not None]
+    return agreed(setting, told, seen.unseen, lambda scope: seen.sights[scope].unseen_since)
 
 
 def _lost(before: Posture, seen: Posture) -> bool:

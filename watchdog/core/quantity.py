@@ -26,7 +26,8 @@ def quantity(text: str) -> Fraction | None:
 
 
 def in_units_of(amount: str, divisor: str, *, milli: bool) -> str | None:
-    """How often the divisor (empty or zero: 1) is in the amount, rounded up; ``None`` if either is no quantity.
+    """How often the divisor (empty or zero: 1) is in the amount, rounded up; ``None`` if either is no quantity
+    or the divisor is none to divide by.
 
     As the kubelet has it, both are first rounded up to whole units, or to thousandths where ``milli`` (for CPU).
     """
@@ -34,4 +35,5 @@ def in_units_of(amount: str, divisor: str, *, milli: bool) -> str | None:
     if whole is None or part is None:
         return None
     scale = 1000 if milli else 1
-    return str(ceil(Fraction(ceil(whole * scale), ceil((part or 1) * scale))))
+    units = ceil((part or 1) * scale)
+    return str(ceil(Fraction(ceil(whole * scale), units))) if units > 0 else None

@@ -8,6 +8,7 @@ are substituted, or stand in a branch, a loop or a function, count like the othe
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -50,19 +51,24 @@ class Command:
 def commands(script: str, look: Callable[[str], str | None], mark: str) -> list[Command]:
     """In their order. ``look``: the value of a variable; ``mark``: what stands for what only a run could tell. Raises
     ``Unreadable``."""
-    return _Reader(script, look, mark, {}, DEPTH).commands()
+    return _Reader(script, look, mark, ChainMap(), DEPTH).commands()
+
+
+LONGEST, ROOM = 4_096, 1 << 17
+"""Characters of one expansion, and of all in one script and what is substituted in it."""
 
 
 class _Reader:
     """One pass over a script; it lives no longer than the call."""
 
     def __init__(
-        self, text: str, look: Callable[[str], str | None], mark: str, values: dict[str, str], depth: int
+        self, text: str, look: Callable[[str], str | None], mark: str, values: ChainMap[str, str], depth: int
     ) -> None:
         if depth < 0:
             raise Unreadable("too deep")
         self.text, self.look, self.mark, self.values, self.depth = text, look, mark, values, depth
         self.at = 0
+        self.room = ROOM  # for what expansions may still make
         self.found: list[Command] = []
         self.branching = False
         self.documents: list[tuple[str, int]] = []  # delimiters of here-documents, and whose they are, by number
@@ -72,6 +78,7 @@ class _Reader:
         self.words: list[Word] = []
         self.delimiters: list[str] = []
         self.output = self.document = ""
+        self.leading = True  # nothing but assignments and keywords so far
         self._new_word()
 
     def _new_word(self) -> None:
@@ -163,6 +170,7 @@ class _Reader:
     def _inline(self, text: str) -> str:
         """As inside double quotes."""
         inner = _Reader(text, self.look, self.mark, self.values, self.depth - 1)
+        inner.room = self.room
         while inner.at < len(inner.text):
             char = inner.text[inner.at]
             if char in "$`":
@@ -172,6 +180,7 @@ class _Reader:
             else:
                 inner._take()
         self.found += inner.found
+        self.room = inner.room
         return "".join(inner.word)
 
     # Expansion
@@ -193,8 +202,13 @@ class _Reader:
 
     def _expand(self, text: str, end: int) -> None:
         self.splits = True
-        self._put(text)
+        self._put(self._bounded(text))
         self.at = end
+
+    def _bounded(self, text: str) -> str:
+        """What has grown too long is not followed: eight lines of ``A=$A$A`` would fill the memory."""
+        self.room -= len(text)
+        return text if len(text) <= LONGEST and self.room >= 0 else self.mark
 
     def _backtick(self) -> None:
         end = self._index("`", self.at + 1)
@@ -202,7 +216,10 @@ class _Reader:
 
     def _substituted(self, script: str) -> str:
         if not script.startswith("("):  # arithmetic runs nothing
-            self.found += _Reader(script, self.look, self.mark, dict(self.values), self.depth - 1).commands()
+            inner = _Reader(script, self.look, self.mark, self.values.new_child(), self.depth - 1)
+            inner.room = self.room
+            self.found += inner.commands()
+            self.room = inner.room
         return self.mark
 
     def _parameter(self, inner: str) -> str:
@@ -228,11 +245,16 @@ class _Reader:
     def _value(self, name: str) -> str | None:
         return self.values[name] if name in self.values else self.look(name)
 
-    def _assign(self, name: str, value: str) -> None:
-        """Where it depends on a run which of two values it has, neither is taken for it."""
+    def _assign(self, match: re.Match[str]) -> str:
+        """Answers what is assigned, as ``NAME=value``. Where it depends on a run which of two values it has, neither is
+        taken for it."""
+        name, value = match[1], match.string[match.end() :]
         before = self._value(name)
-        certain = not self.branching or before in (None, "", value)
+        if match[2]:
+            value = self._bounded((before or "") + value)
+        certain = (not self.branching or before in (None, "", value)) and len(value) <= LONGEST
         self.values[name] = value if certain else self.mark
+        return f"{name}={value}"
 
     # Words and commands
 
@@ -243,20 +265,20 @@ class _Reader:
     def _end_word(self) -> None:
         if self.begun:
             text = "".join(self.word)
-            match = _ASSIGNMENT.match(text[: self.plain])
+            match = _ASSIGNMENT.match(text, 0, self.plain)
             if self.redirection:
                 self._redirect(self.redirection, text)
             elif self.splits and not match:
-                self.words += [Word(part, assigns=False) for part in text.split()]
+                for part in text.split():
+                    self._add(part, None)
             else:
-                self._end_plain_word(text, match)
+                self._add(text, match)
+                self.branching |= match is None and text in _BRANCHING
             self._new_word()
 
-    def _end_plain_word(self, text: str, match: re.Match[str] | None) -> None:
-        self.words.append(Word(text, match is not None))
-        if match and all(word.assigns or word.text in _KEYWORDS for word in self.words):
-            self._assign(match[1], text[match.end() :])
-        self.branching |= match is None and text in _BRANCHING
+    def _add(self, text: str, match: re.Match[str] | None) -> None:
+        self.leading &= match is not None or text in _KEYWORDS
+        self.words.append(Word(self._assign(match) if match and self.leading else text, match is not None))
 
     def _redirect(self, operator: str, target: str) -> None:
         if operator in ("<<", "<<-"):
@@ -314,9 +336,8 @@ class _Reader:
 
     def _end_command(self, output: str) -> None:
         self._end_word()
-        words = self.words
-        while words and not words[0].assigns and words[0].text in _KEYWORDS:
-            words = words[1:]
+        keyword = (not word.assigns and word.text in _KEYWORDS for word in self.words)
+        words = self.words[next((at for at, is_one in enumerate(keyword) if not is_one), len(self.words)) :]
         if words or self.delimiters:
             self.documents += [(delimiter, len(self.found)) for delimiter in self.delimiters]
             self.found.append(self._command(words, output or self.output))
@@ -326,14 +347,13 @@ class _Reader:
         count = next((i for i, word in enumerate(words) if not word.assigns), len(words))
         rest = tuple(word.text for word in words[count:])
         if rest and rest[0] in ASSIGNING:
-            for match in filter(None, map(_ASSIGNMENT.match, rest[1:])):
-                self._assign(match[1], match.string[match.end() :])
+            rest = tuple(self._assign(match) if (match := _ASSIGNMENT.match(text)) else text for text in rest)
         return Command(tuple(_assignment(word.text) for word in words[:count]), rest, output, self.document)
 
 
 def _assignment(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
-    return name.removesuffix("+"), value
+    return name, value
 
 
 _STEPS: dict[str, Callable[[_Reader], None]] = {

@@ -92,7 +92,8 @@ class _File(NamedTuple):
     """A file of a switch, as one container sees it."""
 
     path: str
-    flaw: str
+    flaw: str = ""
+    unknown: Unknown | None = None  # why it may not be the switch's
 
 
 def _container(
@@ -105,8 +106,9 @@ def _container(
     flaws = [file.flaw for file in files if file.flaw]
     flaws += [flaw for flaw in references if flaw]
     flaws += [*_overrides(container, reader, being)]
-    pointers, unknown = _pointers(reader, being, [normpath(file.path) for file in files if not file.flaw])
+    pointers, unknown = _pointers(container, reader, being, [_absolute(file.path) for file in files if not file.flaw])
     flaws += pointers
+    unknown = next((file.unknown for file in files if file.unknown), unknown)
     reads = [f"mounts it at {file.path}" for file in files if not file.flaw]
     reads += ["references it in env, which is read at a start only" for flaw in references if not flaw]
     if not reads and not flaws:
@@ -140,11 +142,12 @@ def _file(
         return _File(mount.path, f"mounts {what} by subPath {mount.sub_path}, which is never updated")
     if projection.optional and key.required:
         return _File(path, f"mounts {what} as optional: it starts without it")
-    if any(_shadows(later, inside, config_maps) for later in volume.projections[number + 1 :]):
+    shadows = [_shadows(later, inside, config_maps) for later in volume.projections[number + 1 :]]
+    if True in shadows:
         return _File(path, f"mounts {what}, but a later source of the volume makes the file {inside}")
     if hiding := next((m for m in container.mounts if m != mount and _hides(m, mount, path)), None):
         return _File(path, f"mounts {what}, but its mount of volume {hiding.volume} at {hiding.path} hides it")
-    return _File(path, "")
+    return _File(path, unknown=next((shadow for shadow in shadows if isinstance(shadow, Unknown)), None))
 
 
 def _path(projection: Projection, key: str) -> str | None:
@@ -152,17 +155,27 @@ def _path(projection: Projection, key: str) -> str | None:
     return key if projection.keys is None else dict(projection.keys).get(key)
 
 
-def _shadows(projection: Projection, path: str, config_maps: ConfigMaps) -> bool:
+def _shadows(projection: Projection, path: str, config_maps: ConfigMaps) -> bool | Unknown:
     if projection.keys is not None:
         return path in dict(projection.keys).values()
+    if not projection.config_map:
+        return Unknown("NotSeen", f"a later source of the volume, which is no ConfigMap, may make the file {path}")
     data = config_maps(projection.config_map)
-    return data is not None and not isinstance(data, Unknown) and path in data
+    return data if isinstance(data, Unknown) else data is not None and path in data
 
 
 def _hides(other: Mount, mount: Mount, path: str) -> bool:
-    """A mount further down, at the file or on the way to it; one further up is made before."""
-    over, at = normpath(other.path), normpath(path)
-    return len(over) > len(normpath(mount.path)) and (at == over or at.startswith(over + "/"))
+    """A mount further down, at the file or on the way to it, or another volume's at the same place; one further up is
+    made before."""
+    over, at, own = _absolute(other.path), _absolute(path), _absolute(mount.path)
+    if over == own:
+        return other.volume != mount.volume
+    return len(over) > len(own) and (at == over or at.startswith(over + "/"))
+
+
+def _absolute(path: str) -> str:
+    """A relative ``mountPath`` is one below the root of the container."""
+    return normpath("/" + path.lstrip("/"))
 
 
 # Environment
@@ -203,15 +216,23 @@ def _overrides(container: Container, reader: Reader, being: Environment) -> Iter
         yield f"sets {setting.name} in {setting.where}, whatever the kill switch says"
 
 
-def _pointers(reader: Reader, being: Environment, files: Iterable[str]) -> tuple[list[str], Unknown | None]:
+def _pointers(
+    container: Container, reader: Reader, being: Environment, files: Iterable[str]
+) -> tuple[list[str], Unknown | None]:
     """Variables that name a file which is none of the switch's."""
     sound = dict.fromkeys(files)
     flaws: list[str] = []
     unknown: Unknown | None = None
-    for name in reader.file_variables:
-        value = being.get(name)
+    named = [(being.get(name), f"env {name}") for name in reader.file_variables]
+    named += [(s.value, f"{s.name} in {s.where}") for s in settings(container, reader.file_variables, being)]
+    for value, where in named:
         if isinstance(value, Unknown):
             unknown = unknown or value
-        elif value and normpath(value.strip()) not in sound:
-            flaws.append(f"reads the file {value.strip()} (env {name}), which no sound mount of the kill switch makes")
+        elif value and _spelt(value.strip()) not in sound:
+            flaws.append(f"reads the file {value.strip()} ({where}), which no sound mount of the kill switch makes")
     return flaws, unknown
+
+
+def _spelt(path: str) -> str:
+    """A relative path stays one: which file it is depends on where the program runs."""
+    return _absolute(path) if path.startswith("/") else path

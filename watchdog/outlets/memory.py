@@ -30,6 +30,7 @@ LIMIT = 32 << 20
 AHEAD = timedelta(seconds=60)
 """By how much another node's clock may be ahead of ours."""
 VERSION = 1
+UNUSABLE = "what is remembered of an earlier life cannot be used"
 
 
 class Looked(msgspec.Struct, frozen=True, array_like=True):
@@ -57,6 +58,10 @@ class Memory(Outlet):
     renew_every: float | None = field(init=False, default=5.0)
     at_stop: bool = field(init=False, default=True)
 
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise ValueError("path: expected the path of a file, found none")
+
     async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:
         """Raises ``OSError``."""
         looked, marks = _looked(batch.level), await _marks(batch.level)
@@ -70,11 +75,14 @@ class Memory(Outlet):
         log = structlog.get_logger().bind(path=self.path)
         try:
             written = msgspec.json.decode(await ports.files.read(self.path, LIMIT), type=Written)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except FileNotFoundError as error:
             log.info("nothing is remembered of an earlier life", detail=str(error))
             return Recollection()
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            log.warning(UNUSABLE, detail=str(error))
+            return Recollection()
         if problem := _problem(written, ports.clock.now().wall):
-            log.warning("what is remembered of an earlier life cannot be used", detail=problem)
+            log.warning(UNUSABLE, detail=problem)
             return Recollection()
         marks = [Mark(*mark) for mark in written.marks]
         looked = {Scope(one.source, one.part): one.at for one in written.looked}

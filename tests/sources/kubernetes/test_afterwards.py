@@ -20,6 +20,7 @@ from watchdog.core.instant import rfc3339
 from watchdog.core.observation import Facts
 from watchdog.ports import KubernetesError, Unreachable
 from watchdog.simulator.virtual_time import VirtualClock
+from watchdog.sources.kubernetes import afterwards
 from watchdog.sources.kubernetes.afterwards import Afterwards, _object, excluded
 from watchdog.sources.kubernetes.resources import CONFIG_MAPS, PODS, Key, Resource
 from watchdog.sources.kubernetes.trail import Doubt, Window
@@ -99,20 +100,23 @@ def told(answers: Answers, doubts: list[Doubt], seconds: float) -> list[tuple[fl
     async def run() -> list[tuple[float, Fact]]:
         clock = VirtualClock(asyncio.get_running_loop())
         ports, said = Outside(clock=clock).ports(), list[tuple[float, Fact]]()
-        afterwards = Afterwards(lambda ports: answers, 2.0)  # type: ignore[arg-type, return-value]
+        looking = Afterwards(lambda ports: answers, 2.0)  # type: ignore[arg-type, return-value]
 
         async def listen() -> None:
             while True:
                 with suppress(TypeError):  # supervision begins it anew
-                    async for facts in afterwards.looks(ports):
+                    async for facts in looking.looks(ports):
                         assert isinstance(facts, Facts)
+                        assert len({fact.subject for fact in facts.seen}) == len(facts.seen), "a subject stands twice"
                         said.extend((clock.now().mono, fact) for fact in facts.seen)
                 await asyncio.sleep(1)
 
         listening = asyncio.create_task(listen())
         await asyncio.sleep(1)
-        afterwards.look_into(doubts)
+        looking.look_into(doubts)
         await asyncio.sleep(seconds)
+        if listening.done():
+            listening.result()  # nothing but a planted fault may break it off
         listening.cancel()
         return said
 
@@ -153,3 +157,17 @@ def test_what_was_told_already_is_told_again_as_the_same_subject() -> None:
     before = replace(doubt(), excludable=False)
     [(_, fact)] = told(Answers(body(entry(NOTE, MEANWHILE))), [before], 60)
     assert fact.subject == before.fact.subject and fact != before.fact
+
+
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_an_outage_while_doubts_are_looked_into_is_no_fault_and_what_was_learned_stays(seconds: float) -> None:
+    said = told(Answers(Unreachable("ConnectionRefused"), seconds), MANY[:3], 60)
+    last = {fact.subject: fact for _, fact in said}
+    assert all(isinstance(fact, UnseenWrite) and "could not be learned" in fact.learned for fact in last.values())
+
+
+def test_what_is_beyond_the_bound_is_told_at_once_and_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(afterwards, "BOUND", 10)
+    said = told(Answers(body(entry(DATA, LONG_AGO), entry(NOTE, MEANWHILE)), seconds=1.0), MANY, 60)
+    assert {fact.subject for _, fact in said} == {one.fact.subject for one in MANY[:40]}
+    assert {when for when, _ in said} == {1.0}

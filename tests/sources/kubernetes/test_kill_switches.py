@@ -143,7 +143,7 @@ def test_a_megabyte_is_not_kept() -> None:
     world = World()
     world.event(config_map(5, {"EXECUTION_HALTED": "1\n" + "x" * 900_000}))
     held = world.telling.inventory.store(CONFIG_MAPS).get(KEY)
-    assert held is not None and len(held.data["EXECUTION_HALTED"]) == 256 and world.switch.halted is True
+    assert held is not None and len(held.data["EXECUTION_HALTED"]) == 257 and world.switch.halted is True
 
 
 def test_tombstones_do_not_pile_up() -> None:
@@ -153,3 +153,12 @@ def test_tombstones_do_not_pile_up() -> None:
         world.event(config_map(6, HALTED), deleted=True)
         assert list(world.telling.inventory.store(CONFIG_MAPS)) == [KEY]
     assert list(world.telling.inventory.store(CONFIG_MAPS)) == []
+
+
+@pytest.mark.parametrize(
+    "value", ["1" + " " * 300 + "0", "\x0c\n1" + " " * 300, "1" + " " * 300 + "0\nx", "\n" * 300 + "1"]
+)
+def test_a_long_value_is_read_as_the_platform_reads_the_whole_of_it(value: str) -> None:
+    world = World()
+    world.event(config_map(5, {"EXECUTION_HALTED": value}))
+    assert world.switch.halted is False

@@ -236,3 +236,43 @@ def test_a_variable_cannot_be_safe_and_unsafe() -> None:
     with pytest.raises(ValueError, match="no list of safe values"):
         WatchedVariable("X", "truthy", ("a",))
     assert AGENT_MODE.is_listed("") and not AGENT_MODE.is_listed("?")
+
+
+def test_a_long_script_in_a_config_map_counts_to_its_end() -> None:
+    world = World()
+    script = "echo " + "x" * 300 + "; AGENT_MODE=LIVE exec agent"
+    world.event(config_map(2, {"script": script}, "modes"))
+    one = container(env=[{"name": "S", "valueFrom": {"configMapKeyRef": {"name": "modes", "key": "script"}}}])
+    world.event(workload("gamma", 5, 1, {**one, "command": ["sh", "-c", "$(S)"]}))
+    assert world.mode().unsafe is True
+
+
+def test_a_value_that_is_too_long_to_be_kept_is_unknown() -> None:
+    world = World()
+    world.event(config_map(2, {"mode": "PAPER" + "x" * 300}, "modes"))
+    world.event(workload("gamma", 5, 1, container(env=[ref(configMapKeyRef={"name": "modes", "key": "mode"})])))
+    assert isinstance(world.mode().unsafe, Unknown)
+
+
+def test_what_enables_is_never_taken_for_the_switch_that_it_is_read_from() -> None:
+    world = World()
+    world.event(config_map(2, {"EXECUTION_HALTED": "1"}, "agenttrader-kill-switch"))
+    taken = {"configMapKeyRef": {"name": "agenttrader-kill-switch", "key": "EXECUTION_HALTED"}}
+    world.event(workload("gamma", 5, 1, container(env=[{"name": "BROKER_EXECUTION_ENABLED", "valueFrom": taken}])))
+    assert world.mode("BROKER_EXECUTION_ENABLED").unsafe is True
+
+
+@pytest.mark.parametrize("args", [["--agent.mode=LIVE"], ["sh", "-c", "export AGENT_'MODE'=LIVE; exec x"]])
+def test_a_command_counts_however_it_spells_the_name(args: list[str]) -> None:
+    world = World()
+    world.event(workload("gamma", 5, 1, {**container(), "command": args}))
+    assert world.mode().unsafe is True
+
+
+def test_letter_case_is_the_platforms() -> None:
+    assert of(*env(AGENT_MODE="lıve")).mode().unsafe is True
+
+
+def test_expansions_that_explode_are_unknown() -> None:
+    bomb = {"V0": "x" * 10} | {f"V{n}": f"$(V{n - 1})" * 10 for n in range(1, 9)}
+    assert isinstance(of(*env(**bomb, AGENT_MODE="$(V8)")).mode().unsafe, Unknown)

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.sources.kubernetes.floors import SOURCE, Sight, looking
+from tests.sources.kubernetes.floors import SOURCE, Sight, facts, looking
 from tests.sources.kubernetes.test_gaps import FLOOR, held, on_the_floor
 from tests.virtual import in_virtual_time
 from watchdog.core.facts import Blindspot, KillSwitch, Mode, Unknown, Workload
 from watchdog.simulator import kubectl
+from watchdog.simulator.faults import HalfLine, Refuse
 from watchdog.simulator.managed_fields import Author
 from watchdog.simulator.ports import InProcessKubernetes
 from watchdog.simulator.resources import NAMESPACES
@@ -87,6 +88,47 @@ def test_a_namespace_that_is_labelled_counts_from_then_on_and_one_that_loses_it_
         labelled(sight, ELSEWHERE, None)
         await sight.after(1)
         assert modes(sight) == {"forbidden", "copy"}
+
+
+def unseen_mode(sight: Sight, workload: str) -> str:
+    [known] = [
+        k for k in sight.posture.facts.values()
+        if isinstance(k.fact, Mode) and (k.fact.workload, k.fact.variable) == (workload, "AGENT_MODE")
+    ]  # fmt: skip
+    why = sight.posture.unseen(known)
+    return why.reason if why is not None else ""
+
+
+@pytest.mark.parametrize("between", [0.01, 70.0])
+def test_a_mode_that_counts_since_its_namespace_does_is_unknown_once_its_own_watch_fails(between: float) -> None:
+    @on_the_floor(SELECTED)
+    async def _(sight: Sight) -> None:
+        furnished(sight)
+        await sight.after(1)
+        labelled(sight, ELSEWHERE, "trading")
+        await sight.after(between)
+        assert unseen_mode(sight, "harmless") == ""
+        deployments = "/apis/apps/v1/deployments"
+        sight.floor.server.faults.inject(Refuse(path=deployments), HalfLine(path=deployments))
+        kubectl.create(sight.floor.cluster, deployment("nudge", ELSEWHERE, "x/reader:1"))
+        await sight.after(15)
+        assert sight.problem("watch deployments everywhere") == "Forbidden"
+        assert sight.problem("watch namespaces") == ""
+        assert unseen_mode(sight, "harmless") == "Forbidden"
+
+
+def test_only_what_is_of_a_namespace_whose_labels_decide_otherwise_is_told_again() -> None:
+    @on_the_floor(SELECTED)
+    async def _(sight: Sight) -> None:
+        furnished(sight)
+        await sight.after(1)
+        for number in range(3):
+            record = sight.floor.cluster.get(NAMESPACES, "", FLOOR)
+            labels = {**(record.object["metadata"].get("labels") or {}), "other": str(number)}
+            changed = {**record.object, "metadata": {**record.object["metadata"], "labels": labels}}
+            sight.floor.cluster.update(record, changed, Author("kubectl-label"))
+        told = [o for o in await sight.after(1) if o.scope.part == "watch namespaces"]
+        assert told and not [fact for fact in facts(told) if isinstance(fact, Mode)]
 
 
 def test_a_mode_that_turns_forbidden_is_told_although_its_namespace_does_not_count() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.sources.kubernetes.scripted import container, pod, workload
 from tests.sources.kubernetes.worlds import DEPLOYMENTS, PODS, World
-from watchdog.core.facts import Unknown, Workload
+from watchdog.core.facts import Blindspot, Unknown, Workload
 
 ENGINE = "execution-engine"
 OWNED = [{"kind": "ReplicaSet", "name": "execution-engine-8fbb5474c", "controller": True}]
@@ -21,6 +21,7 @@ OF_DEPLOYMENT = [{"kind": "Deployment", "name": ENGINE, "controller": True}]
 def replica_set(name: str, revision: int, replicas: int) -> dict[str, Any]:
     made = workload(name, revision, replicas, container(image="x/execution-engine"))
     made["metadata"]["ownerReferences"] = OF_DEPLOYMENT
+    made["spec"]["template"]["metadata"]["labels"] = {"app": ENGINE, "pod-template-hash": "6f"}
     return made | {"kind": "ReplicaSet"}
 
 
@@ -220,3 +221,32 @@ def test_one_event_touches_only_its_own_facts() -> None:
     assert {fact.subject.labels[2][1] for fact in told.seen} == {"w7"}
     [scaled] = world.event(workload("w8", 2000, 9, container(image="x/execution-agent")))
     assert {fact.subject.labels[2][1] for fact in scaled.seen} == {"w8"}
+
+
+def test_a_replica_set_speaks_through_nobody_but_the_deployment_that_selects_it() -> None:
+    world = World()
+    world.event(workload("whale", 5, 2))
+    for number, kind in enumerate(("StatefulSet", "Deployment")):
+        made = replica_set(f"helper-{number}", 6, 3)
+        made["metadata"]["ownerReferences"] = [{"kind": kind, "name": "whale", "controller": True}]
+        world.event(workload("whale", 5, 2) | {"kind": kind})
+        world.event(made)
+    assert [(f.kind, f.workload, f.desired) for f in world.of(Workload)] == [
+        ("ReplicaSet", "helper-0", 3),
+        ("ReplicaSet", "helper-1", 3),
+    ]
+
+
+def test_what_nothing_can_be_made_of_is_a_finding_and_hides_nothing_else() -> None:
+    world = World()
+    world.event(workload(ENGINE, 5, 0))
+    strange = workload(ENGINE, 6, 1)
+    strange["spec"]["selector"] = {"matchExpressions": [{"key": "app", "operator": "Foo"}]}
+    world.event(strange)
+    [spot] = world.of(Blindspot)
+    assert (spot.area, spot.reason, spot.executing) == ("object", "Unreadable", True) and ENGINE in spot.what
+    assert world.workload(ENGINE).desired == 0, "what was last seen stands"
+    world.event(workload("copy", 7, 1, container(image="x/execution-agent")))
+    assert world.workload("copy").desired == 1
+    world.event(workload(ENGINE, 8, 1))
+    assert not world.of(Blindspot) and world.workload(ENGINE).desired == 1

@@ -28,7 +28,7 @@ from watchdog.sources.kubernetes.trail import Doubt, Window
 KEPT = 3600.0
 """Seconds that a gap, and what was in doubt in it, is told."""
 BOUND = 1_000
-"""Gaps and doubts that are told at once; beyond it the oldest are over."""
+"""Gaps and doubts that are told at once, beyond which the oldest are over; and doubts that wait to be looked into."""
 IDLE = 10.0
 SKEW = timedelta(seconds=60)
 """By how much the API server's clock, which stamps managedFields, may differ from ours."""
@@ -185,7 +185,7 @@ class Afterwards:
         self._waiting: deque[Doubt] = deque()
         self._news = asyncio.Event()
         self._told: dict[Subject, Instant] = {}
-        self._broke_off = False  # while it looks into a doubt: what fails there must not hide the others
+        self._owed: tuple[Fact, ...] = ()  # while it looks into a doubt: what fails there must hide no doubt
 
     def keep(self, facts: Iterable[Fact], now: Instant) -> None:
         """They are told now, and for an hour."""
@@ -198,22 +198,31 @@ class Afterwards:
         self._news.set()
 
     async def looks(self, ports: Ports) -> AsyncGenerator[Facts, None]:
-        if self._broke_off:
-            untold = self._untold()
-            self.keep(untold, ports.clock.now())
-            yield Facts(tuple(untold), partial=True)
+        if self._owed:
+            yield self._telling((*self._owed, *self._untold()), ports, partial=True)
         while True:
             yield Facts(gone=tuple(self._over(ports.clock.now())), partial=bool(self._waiting))
             self._news.clear()
             while self._waiting:
-                doubt, self._broke_off = self._waiting[0], True
+                if surplus := self._surplus():
+                    yield self._telling(surplus, ports, partial=True)
+                doubt = self._waiting.popleft()
+                self._owed = (doubt.fact,)
                 facts, answered = await self._looked_into(self._connect(ports), doubt)
-                told = facts if answered else (*facts, *self._untold())
-                self.keep(told, ports.clock.now())
-                yield Facts(told)
-                self._waiting.remove(doubt)
-            self._broke_off = False
+                yield self._telling(facts if answered else (*facts, *self._untold()), ports)
+            self._owed = ()
             await self._something_new()
+
+    def _telling(self, facts: tuple[Fact, ...], ports: Ports, *, partial: bool = False) -> Facts:
+        """They are owed until the next are: whoever listens may break off before he has taken them."""
+        self._owed = facts
+        self.keep(facts, ports.clock.now())
+        return Facts(facts, partial=partial)
+
+    def _surplus(self) -> tuple[Fact, ...]:
+        """What is beyond the bound is not asked about: it is told at once, if it is not told already."""
+        beyond = [self._waiting.pop() for _ in range(len(self._waiting) - BOUND)]
+        return tuple(doubt.fact for doubt in beyond if doubt.excludable)
 
     def _untold(self) -> list[Fact]:
         """Where nothing is answered, what waits to be told is told at once."""

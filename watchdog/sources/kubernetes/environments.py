@@ -17,12 +17,16 @@ from watchdog.core.selection import Named
 from watchdog.core.started import FIRST_LOOK, History, Sight, Start, asked, possible, remembered, views
 from watchdog.sources.kubernetes.inventory import Inventory
 from watchdog.sources.kubernetes.kept import ConfigMap, Pod, Workload
-from watchdog.sources.kubernetes.modes import Settings, settings
+from watchdog.sources.kubernetes.modes import Settings, Told, settings
+from watchdog.sources.kubernetes.reduction import KEPT, is_cut
 from watchdog.sources.kubernetes.resources import Key
 from watchdog.sources.kubernetes.stanza import KillSwitchKey, WatchedVariable
 
 KeptValue = tuple[Key, str]
 """A ConfigMap and one of its keys."""
+
+
+TOO_LONG = Unknown("TooLong", f"the ConfigMap's value has more than {KEPT} characters, and its rest is not kept")
 
 
 class Environments:
@@ -33,8 +37,10 @@ class Environments:
         inventory: Inventory,
         variables: tuple[WatchedVariable, ...],
         switches: Iterable[KillSwitchKey],
+        halt_variables: tuple[str, ...],
         now: Callable[[], float],
     ) -> None:
+        self.halt_variables = frozenset(halt_variables)
         self.inventory, self.variables, self.now = inventory, variables, now
         self.names = frozenset(variable.name for variable in variables)
         self._switches: dict[str, frozenset[tuple[str, str]]] = {}  # ConfigMap and key, by namespace
@@ -62,19 +68,41 @@ class Environments:
         if isinstance(held, Pod):
             starts = {started.container: started.start for started in held.starts}
             seen = partial(self._as_started, namespace, starts)
-            return settings(held.shape, pod_bearer(held), seen, self.variables, switches)
+            told = self._told_by_switches(namespace, switches)
+            return settings(held.shape, pod_bearer(held), seen, self.variables, told)
         if held.template is None:
             return ()
         now = self.config_maps(namespace)
-        return settings(held.template.shape, template_bearer(held), lambda c: (now,), self.variables, switches)
+        return settings(
+            held.template.shape,
+            template_bearer(held),
+            lambda container: (now,),
+            self.variables,
+            lambda variable, place, value: variable.name in self.halt_variables and place in switches,
+        )
+
+    def _told_by_switches(self, namespace: str, switches: frozenset[tuple[str, str]]) -> Told:
+        """Of a Pod, what it was started with, unless that is unsafe and no longer what the switch says."""
+
+        def told(variable: WatchedVariable, place: tuple[str, str] | None, value: str | Unknown | None) -> bool:
+            if variable.name not in self.halt_variables or place not in switches or place is None:
+                return False
+            data = self._data(Key(namespace, place[0]))
+            now = data.get(place[1]) if isinstance(data, Mapping) else None
+            return value == now or (isinstance(value, str) and not variable.is_unsafe(value))
+
+        return told
 
     def config_maps(self, namespace: str) -> ConfigMaps:
         """As they are now."""
         return lambda name: self._data(Key(namespace, name))
 
-    def _data(self, key: Key) -> Mapping[str, str] | Unknown | None:
+    def _data(self, key: Key) -> Mapping[str, str | Unknown] | Unknown | None:
         held = self.inventory.config_map(key)
-        return held.data if isinstance(held, ConfigMap) else held
+        if not isinstance(held, ConfigMap):
+            return held
+        cut = {name: TOO_LONG for name, value in held.data.items() if is_cut(value)}
+        return {**held.data, **cut} if cut else held.data
 
     def _as_started(self, namespace: str, starts: Mapping[str, Start], container: Container) -> tuple[ConfigMaps, ...]:
         now, start = self.config_maps(namespace), starts.get(container.name)

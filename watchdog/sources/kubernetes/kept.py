@@ -47,6 +47,7 @@ class Workload:
     desired: int
     reported: int
     scaling: Schedule | Reference | None = None  # what it says of starting by itself
+    job_labels: Pairs = ()  # of a CronJob: what its Jobs bear
 
     @property
     def target(self) -> Named | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from watchdog.core import command
-from watchdog.core.environment import Bearer, ConfigMaps, environment
+from watchdog.core.environment import Bearer, ConfigMaps, Environment, environment
 from watchdog.core.facts import Mode, Unknown
 from watchdog.core.pod import Container, PodShape
 from watchdog.core.selection import Named
@@ -38,45 +38,47 @@ Views: TypeAlias = Callable[[Container], Sequence[ConfigMaps]]
 """The ConfigMaps as a container may have read them: one view, or several between which nobody can tell."""
 
 
+Told: TypeAlias = Callable[[WatchedVariable, tuple[str, str] | None, str | Unknown | None], bool]
+"""Whether a variable's value, which is taken from that ConfigMap and key, is a kill switch's own to tell."""
+
+
 def settings(
     shape: PodShape,
     bearer: Bearer,
     views: Views,
     variables: Sequence[WatchedVariable],
-    switches: frozenset[tuple[str, str]],
+    told: Told,
 ) -> Settings:
-    """Every watched variable that a container sets, or may set. What is taken from one of the kill ``switches``
-    (ConfigMap and key) is told by the switch itself: else one flip were as many findings as there are containers."""
+    """Every watched variable that a container sets, or may set, but for what a kill switch has ``told``: else one flip
+    were as many findings as there are containers."""
     found: dict[Place, Setting] = {}
     for container in shape.containers:
         if not (container.variables or container.bulk or container.command or container.args):
             continue
-        for view in views(container):
-            for number, setting in _of_container(container, bearer, view, variables, switches):
-                place, variable = (container.name, number), variables[number]
+        made = [environment(container, bearer, view) for view in views(container)]
+        for number, variable in enumerate(variables):
+            for setting in (*_by_env(made, variable, told), *_by_command(container, made, variable)):
+                place = container.name, number
                 found[place] = _worse(variable, found[place], setting) if place in found else setting
     return tuple(found.items())
 
 
-def _of_container(
-    container: Container,
-    bearer: Bearer,
-    config_maps: ConfigMaps,
-    variables: Sequence[WatchedVariable],
-    switches: frozenset[tuple[str, str]],
-) -> Iterator[tuple[int, Setting]]:
-    """``env``, and beside it whatever the command sets: it never hides what ``env`` says."""
-    made = environment(container, bearer, config_maps)
-    names = [variable.name for variable in variables]
-    booleans = [variable.name for variable in variables if isinstance(variable.unsafe, str)]
-    for number, variable in enumerate(variables):
-        told = made.taken_from.get(variable.name) in switches
-        setting = Setting(UNSET if told else made.get(variable.name), made.covered_by(variable.name))
-        if setting != NOTHING:
-            yield number, setting
-    for name, value, _ in command.settings(container, names, made, booleans):
-        if value is not None:
-            yield names.index(name), Setting(value)
+def _by_env(made: Sequence[Environment], variable: WatchedVariable, told: Told) -> Iterator[Setting]:
+    """None where, in one of the views, the switch itself tells."""
+    taken = [(one, one.get(variable.name)) for one in made]
+    if not any(told(variable, one.taken_from.get(variable.name), value) for one, value in taken):
+        settings = (Setting(value, one.covered_by(variable.name)) for one, value in taken)
+        yield from (setting for setting in settings if setting != NOTHING)
+
+
+def _by_command(container: Container, made: Sequence[Environment], variable: WatchedVariable) -> Iterator[Setting]:
+    """Beside what ``env`` says: a command never hides that."""
+    if container.command or container.args:
+        alone = [variable.name] if isinstance(variable.unsafe, str) else []
+        for one in made:
+            for _, value, _ in command.settings(container, [variable.name], one, alone):
+                if value is not None:
+                    yield Setting(value)
 
 
 def _worse(variable: WatchedVariable, one: Setting, other: Setting) -> Setting:

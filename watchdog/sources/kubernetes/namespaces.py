@@ -30,8 +30,11 @@ class Namespaces:
     def __init__(self, selector: Selector) -> None:
         self._selector = selector
         self._labels: dict[str, bool] = {}  # whether it is selected
-        self._held_back: dict[Subject, Fact] = {}
-        self._told: dict[Subject, Fact] = {}  # what could be held back tomorrow
+        self._held_back: dict[Subject, Mode] = {}
+        self._told: dict[Subject, Mode] = {}  # what could be held back tomorrow
+        self._changed: dict[str, None] = {}  # namespaces that count since, or no more, until that is told
+        self._teller: dict[Subject, str] = {}  # the stream of each mode, whose looks keep it fresh
+        self._owed: dict[str, dict[Subject, None]] = {}  # by stream: what was told before it could tell it itself
 
     def selected(self, namespace: str) -> bool:
         """One that is not known (yet) counts: the stricter case."""
@@ -55,24 +58,37 @@ class Namespaces:
                     case LookedOver(found=found):
                         names = {key.name for key in found}
                         for name in [name for name in self._labels if name not in names]:
-                            del self._labels[name]
+                            self._select(name, None)
                         yield self._retold()
                     case Happened(object=namespace, deleted=deleted):
                         self._note(namespace)
                         if deleted:
-                            self._labels.pop(namespace.metadata.name, None)
+                            self._select(namespace.metadata.name, None)
                         yield self._retold()
                     case Opened() | Alive():
                         yield Facts()
 
     def _note(self, namespace: Namespace) -> None:
         meta = namespace.metadata
-        self._labels[meta.name] = selectors.matches(self._selector, meta.labels or {})
+        self._select(meta.name, selectors.matches(self._selector, meta.labels or {}))
+
+    def _select(self, name: str, selected: bool | None) -> None:
+        before = self.selected(name)
+        if selected is None:
+            self._labels.pop(name, None)
+        else:
+            self._labels[name] = selected
+        if self.selected(name) is not before:
+            self._changed[name] = None
 
     def _retold(self) -> Facts:
-        """What counts now and did not before, and the other way round."""
-        everything = [*self._held_back.values(), *self._told.values()]
-        facts = self.shown(Facts(tuple(everything)))
+        """What counts now and did not before, and the other way round. This stream proves nothing of a mode: whoever
+        told it first tells it once more, and its looks are what keeps it fresh."""
+        held = (*self._held_back.values(), *self._told.values())
+        facts = self.shown(Facts(tuple(fact for fact in held if fact.namespace in self._changed)))
+        self._changed.clear()
+        for fact in facts.seen:
+            self._owed.setdefault(self._teller[fact.subject], {})[fact.subject] = None
         return replace(facts, seen=(*facts.seen, self._blindspot()))
 
     def _blindspot(self) -> Blindspot:
@@ -100,15 +116,25 @@ class Namespaces:
         for subject in facts.gone:
             self._held_back.pop(subject, None)
             self._told.pop(subject, None)
+            self._teller.pop(subject, None)
         return replace(facts, seen=tuple(seen), gone=tuple(gone))
 
-    def sifting(self, stream: Stream) -> Stream:
+    def sifting(self, part: str, stream: Stream) -> Stream:
         async def looks(ports: Ports) -> AsyncGenerator[Facts, None]:
+            if owed := self._once_more(part):  # also where it fails at once: it governs them, and they are unknown
+                yield owed
             async with aclosing(stream.looks(ports)) as told:  # type: ignore[type-var]
                 async for facts in told:
+                    if owed := self._once_more(part):
+                        yield owed
+                    self._teller |= {fact.subject: part for fact in facts.seen if isinstance(fact, Mode)}
                     yield self.shown(facts)
 
         return replace(stream, looks=looks)
+
+    def _once_more(self, part: str) -> Facts | None:
+        owed = [self._told[subject] for subject in self._owed.pop(part, {}) if subject in self._told]
+        return Facts(tuple(owed), partial=True) if owed else None
 
 
 def parsed(text: str) -> Selector:

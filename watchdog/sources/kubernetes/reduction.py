@@ -4,6 +4,7 @@ hundred shapes."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -23,6 +24,11 @@ V = TypeVar("V")
 
 KEPT = 256
 """Characters that are kept of each value of a ConfigMap, which may hold a megabyte: no watched value is longer."""
+LONG = 32_768
+"""... and of one that names a watched variable: it may be a script."""
+CUT = "…"
+"""What stands for the rest: whoever reads a value that was cut off takes it for none that is known."""
+OPERATORS = frozenset({"In", "NotIn", "Exists", "DoesNotExist"})
 SHARED = 50_000
 """Values that are shared at most; beyond it sharing begins anew."""
 
@@ -72,6 +78,11 @@ class Reduction:
         reported: int,
         scaling: Schedule | Reference | None = None,
     ) -> Workload:
+        unknown = [
+            r.operator for r in (selector.match_expressions or () if selector else ()) if r.operator not in OPERATORS
+        ]
+        if unknown:
+            raise ValueError(f"its selector has the operator {unknown[0][:40]!r}, which nobody knows")
         made = None if template is None else self._template(template, meta.namespace)
         named, owner, labels = self._named(kind, meta), self._owner(meta), self._pairs(meta.labels)
         return Workload(named, version(meta), labels, owner, selector, made, desired, reported, scaling)
@@ -106,7 +117,8 @@ class Reduction:
     def cron_job(self, kind: str, wire: objects.CronJob) -> Kept:
         """It runs nothing itself: its Jobs do, and each is told of."""
         template, schedule = wire.spec.job_template.spec.template, Schedule(wire.spec.suspend is True)
-        return self._workload(kind, wire.metadata, None, template, 0, 0, schedule)
+        labels = self._pairs(wire.spec.job_template.metadata.labels)
+        return replace(self._workload(kind, wire.metadata, None, template, 0, 0, schedule), job_labels=labels)
 
     def rollout(self, kind: str, wire: objects.Rollout) -> Kept:
         spec, ref = wire.spec, wire.spec.workload_ref
@@ -142,11 +154,17 @@ class Reduction:
         labels, owner = self._pairs(meta.labels), self._owner(meta)
         return Pod(self._named(kind, meta), version(meta), labels, annotations, owner, shape, finished, starts)
 
+    def _bounded(self, value: str) -> str:
+        """A script that names a variable is kept as far as it is read."""
+        if len(value) <= KEPT:
+            return value
+        return bounded(value, LONG if self.shapes.names_one(value) else KEPT)
+
     def config_map(self, kind: str, wire: objects.ConfigMap) -> Kept:
         meta, data = wire.metadata, wire.data or {}
         created = seconds(meta.creation_timestamp) or None
-        kept = {self._one(key): bounded(value) for key, value in data.items()}
-        binary = {k: v for k, v in wire.binary_data.items() if len(v) <= KEPT} if wire.binary_data else NOTHING
+        kept = {self._one(key): self._bounded(value) for key, value in data.items()}
+        binary = {k: v[:KEPT] for k, v in wire.binary_data.items()} if wire.binary_data else NOTHING
         last = max((seconds(entry.time) for entry in meta.managed_fields or ()), default=0.0) or None
         return ConfigMap(self._named(kind, meta), version(meta), kept, binary, _written(wire), last, created)
 
@@ -160,13 +178,19 @@ def replicas(stated: int | None) -> int:
     return 1 if stated is None else stated
 
 
-def bounded(text: str) -> str:
+def bounded(text: str, limit: int = KEPT) -> str:
     """As much of a value as any reader looks at: what surrounds it is not significant, but where its first line ends
-    is."""
-    if len(text) <= KEPT:
+    is, and that something was cut off."""
+    if len(text) <= limit:
         return text
-    first = text.lstrip(" \t\r").startswith("\n")
-    return ("\n" if first else "") + text.strip()[:KEPT]
+    blank, newline, _ = text.partition("\n")
+    value = text.strip()
+    first = newline if not blank.strip() else ""
+    return first + (value if len(value) <= limit else value[:limit] + CUT)
+
+
+def is_cut(text: str) -> bool:
+    return len(text) > KEPT and text.endswith(CUT)
 
 
 def _starts(meta: objects.PodMeta, status: objects.PodStatus) -> Iterable[Started]:

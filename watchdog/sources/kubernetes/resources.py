@@ -101,6 +101,6 @@ head: Callable[[bytes], Head] = decoder(Head, "a list")
 
 def revision(text: str) -> int:
     """A resourceVersion as a number: comparable since Kubernetes 1.35, and in practice always (KEP-5504)."""
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdigit() and len(text) <= 20:
         return int(text)
     raise Unreachable("Undecodable", f"expected a resourceVersion, found {text[:40]!r}")

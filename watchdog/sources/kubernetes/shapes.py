@@ -29,7 +29,6 @@ class Shapes:
 
     def __init__(self, names: frozenset[str], switches: frozenset[str], exempt: frozenset[str] = frozenset()) -> None:
         self.names, self.switches, self.exempt = names, switches, exempt
-        self._plain = tuple(sorted(name.upper() for name in names))
 
     def of(self, spec: objects.PodSpec, namespace: str) -> PodShape:
         volumes = tuple(self._volumes(spec.volumes or ()))
@@ -39,6 +38,10 @@ class Shapes:
         roles += [(c, Role.EPHEMERAL) for c in spec.ephemeral_containers or ()]
         containers = tuple(self._container(c, role, mounted, namespace) for c, role in roles)
         return PodShape(containers, volumes, spec.service_account_name or "")
+
+    def names_one(self, text: str) -> bool:
+        """Whether a text names a watched variable at all."""
+        return any(name in text for name in self.names)
 
     def annotations(self, shape: PodShape) -> frozenset[str]:
         """Those that a variable is taken from."""
@@ -60,7 +63,8 @@ class Shapes:
     def _container(self, wire: objects.Container, role: Role, mounted: frozenset[str], namespace: str) -> Container:
         mounts = tuple(_mounts(wire.volume_mounts or (), mounted))
         bulk = tuple(b for b in map(_bulk, wire.env_from or ()) if f"{namespace}/{b.secret}" not in self.exempt)
-        said = self._may_say((wire.command or ()) + (wire.args or ()))
+        command, args = wire.command or (), wire.args or ()
+        said = bool(command or args) and matters(Container("", command=command, args=args), self.names)
         if not (said or any(entry.name in self.names for entry in wire.env or ())):
             return Container(wire.name, wire.image, role, (), bulk, (), (), mounts)  # most containers
         limits, variables = _limits(wire.resources), tuple(map(_variable, wire.env or ()))
@@ -68,11 +72,6 @@ class Shapes:
             wire.name, wire.image, role, variables, bulk, wire.command or (), wire.args or (), mounts, limits
         )
         return self._without_what_does_not_matter(whole)
-
-    def _may_say(self, words: tuple[str, ...]) -> bool:
-        """Whether a command can name a variable at all: a quick look, which errs on the safe side."""
-        text = "\n".join(words)
-        return "$" in text or any(name in text.upper().replace("-", "_") for name in self._plain)
 
     def _without_what_does_not_matter(self, whole: Container) -> Container:
         said = whole if matters(whole, self.names) else replace(whole, command=(), args=())
@@ -93,19 +92,26 @@ PREFIX = "metadata.annotations['"
 
 def _projections(volume: objects.Volume) -> Iterator[Projection]:
     parts = volume.projected.sources or () if volume.projected is not None else ()
-    for source in (volume.config_map, *(part.config_map for part in parts)):
-        if source is not None:
+    for source in (volume.config_map,) if volume.config_map is not None else (part.config_map for part in parts):
+        if source is None:
+            yield Projection("", keys=None)  # a Secret, a token: what it makes is not seen
+        else:
             keys = None if source.items is None else tuple((item.key, item.path) for item in source.items)
             yield Projection(source.name, source.optional is True, keys)
 
 
 def _mounts(mounts: Iterable[objects.VolumeMount], mounted: frozenset[str]) -> Iterator[Mount]:
     """Those that carry a switch, and whatever lies over them."""
-    paths = [posixpath.normpath(mount.mount_path) for mount in mounts if mount.name in mounted]
+    paths = [_absolute(mount.mount_path) for mount in mounts if mount.name in mounted]
     for mount in mounts if paths else ():
-        path = posixpath.normpath(mount.mount_path)
-        if any(posixpath.commonpath((path, carrying)) in (path, carrying) for carrying in paths if path[:1] == "/"):
-            yield Mount(mount.name, mount.mount_path, mount.sub_path or mount.sub_path_expr or "")
+        path = _absolute(mount.mount_path)
+        if any(posixpath.commonpath((path, carrying)) in (path, carrying) for carrying in paths):
+            yield Mount(mount.name, path, mount.sub_path or mount.sub_path_expr or "")
+
+
+def _absolute(path: str) -> str:
+    """A relative path is one below the root of the container."""
+    return posixpath.normpath("/" + path.lstrip("/"))
 
 
 def _limits(resources: objects.ResourceAmounts | None) -> Pairs:

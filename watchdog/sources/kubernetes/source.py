@@ -73,7 +73,7 @@ class Kubernetes(Source):
         if not self.namespace_selector:
             return streams
         namespaces = Namespaces(parsed(self.namespace_selector))
-        sifted = {part: namespaces.sifting(stream) for part, stream in streams.items()}
+        sifted = {part: namespaces.sifting(part, stream) for part, stream in streams.items()}
         return {**dict([namespaces.stream(cluster.connect, WATCH_STALE, WATCH_DEADLINE)]), **sifted}
 
     def _cluster(self) -> Cluster:

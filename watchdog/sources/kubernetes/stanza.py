@@ -83,11 +83,11 @@ class WatchedVariable:
     def is_unsafe(self, value: str) -> bool:
         match self.unsafe:
             case "truthy":
-                return _plain(value) in TRUTHY
+                return _word(value) in TRUTHY
             case "falsy":
-                return _plain(value) in FALSY
+                return _word(value) in FALSY
             case "not_truthy":
-                return _plain(value) not in TRUTHY
+                return _word(value) not in TRUTHY
         return any(_plain(value) == _plain(unsafe) for unsafe in self.unsafe)
 
     def is_listed(self, value: str) -> bool:
@@ -97,4 +97,9 @@ class WatchedVariable:
 
 
 def _plain(value: str) -> str:
+    """The platform strips and upper-cases: a dotless i is a capital I then."""
+    return value.strip().upper().lower()
+
+
+def _word(value: str) -> str:
     return value.strip().lower()

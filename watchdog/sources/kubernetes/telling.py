@@ -21,7 +21,7 @@ from watchdog.sources.kubernetes.kept import ConfigMap, Kept, Pod, Scaler, Workl
 from watchdog.sources.kubernetes.modes import FROM_SECRET, Settings, Variables
 from watchdog.sources.kubernetes.objects import Object
 from watchdog.sources.kubernetes.reduction import Reduction
-from watchdog.sources.kubernetes.resources import CONFIG_MAPS, PODS, REPLICA_SETS, Key, Resource
+from watchdog.sources.kubernetes.resources import CONFIG_MAPS, PODS, REPLICA_SETS, Key, Resource, revision
 from watchdog.sources.kubernetes.stanza import KillSwitchKey
 from watchdog.sources.kubernetes.strays import Left, Strays
 
@@ -34,7 +34,9 @@ class Telling:
     def __init__(self, guarded: Guarded, now: Callable[[], float]) -> None:
         self.guarded, self.inventory = guarded, Inventory()
         self.reduction = Reduction(guarded.shapes)
-        self.environments = Environments(self.inventory, guarded.variables, guarded.switches, now)
+        self.environments = Environments(
+            self.inventory, guarded.variables, guarded.switches, guarded.halt_variables, now
+        )
         self.execution = workloads.Execution(self.inventory, guarded.selection, guarded.readers, guarded.reader())
         self.strays = Strays(self.inventory, self.execution, self.environments)
         self._switches: dict[Key, list[KillSwitchKey]] = {}
@@ -43,15 +45,22 @@ class Telling:
         self._told: dict[Owner, dict[Subject, None]] = {}
         self._tellings: dict[Owner, int] = {}
         self._numbers = count(1)
+        self._unreadable: dict[Owner, str] = {}  # what we could make nothing of, and why
 
     # what is seen
 
     def happened(self, resource: Resource[Any], object_: Object, deleted: bool) -> list[Facts]:
         """One event. One that a direct read has overtaken happened all the same: it is told as a passing state, and
         after it what is. Nothing at all where it touches no fact."""
-        key, store, kept = key_of(object_), self.inventory.store(resource), self.reduction.of(resource, object_)
-        number, state = kept.version.revision, None if deleted else kept
+        key, store, number = (
+            key_of(object_),
+            self.inventory.store(resource),
+            revision(object_.metadata.resource_version),
+        )
         origin = f"{resource.kind} {key.namespace}/{key.name} at {number}"
+        if (kept := self._reduced(resource, object_)) is None:
+            return self._told_of([owner_of(resource, key)], origin)
+        state = None if deleted else kept
         if not store.is_late(key, number):
             return self._told_of(self._change(resource, key, state, number, None), origin)
         now, now_revision = store.held(key)
@@ -69,8 +78,10 @@ class Telling:
         missed, where the look follows a gap."""
         store, touched = self.inventory.store(resource), dict[Owner, None]()
         for object_ in objects:
-            key, kept = key_of(object_), self.reduction.of(resource, object_)
-            if store.differs(key, kept, began):
+            key, kept = key_of(object_), self._reduced(resource, object_)
+            if kept is None:
+                touched[owner_of(resource, key)] = None
+            elif store.differs(key, kept, began):
                 touched |= self._change(resource, key, kept, kept.version.revision, blind_since)
         return self.tell(touched)
 
@@ -89,9 +100,32 @@ class Telling:
             touched |= self._change(resource, key, None, at_revision or 0, blind_since)
         return self.tell(touched)
 
+    def _reduced(self, resource: Resource[Any], object_: Object) -> Kept | None:
+        """``None`` where nothing can be made of it: a finding about this object, which must blind nobody to others."""
+        owner = owner_of(resource, key_of(object_))
+        try:
+            kept = self.reduction.of(resource, object_)
+        except Exception as error:  # where faults stop that one object brings
+            self._unreadable[owner] = _fault(error)
+            return None
+        self._unreadable.pop(owner, None)
+        return kept
+
     def _change(
         self, resource: Resource[Any], key: Key, kept: Kept | None, number: int, blind_since: float | None
     ) -> dict[Owner, None]:
+        owner = owner_of(resource, key)
+        try:
+            return self._changed(resource, key, kept, number, blind_since)
+        except Exception as error:  # where faults stop that one object brings
+            self._unreadable[owner] = _fault(error)
+            return {owner: None}
+
+    def _changed(
+        self, resource: Resource[Any], key: Key, kept: Kept | None, number: int, blind_since: float | None
+    ) -> dict[Owner, None]:
+        if kept is None:
+            self._unreadable.pop(owner_of(resource, key), None)
         touched = self.inventory.change(resource, key, kept, number)
         if not touched:
             return {owner_of(resource, key): None} if self.guards(resource, key) else {}  # its mark has moved
@@ -133,8 +167,10 @@ class Telling:
         seen: list[Fact] = []
         gone: list[Subject] = []
         for owner in self._and_what_they_are_told_as(owners):
-            facts = list(self._facts(owner))
+            facts = self._facts_of(owner)
             subjects = dict.fromkeys(fact.subject for fact in facts)
+            if owner in self._unreadable:  # what was last seen of it stands
+                subjects = self._told.get(owner, {}) | subjects
             gone += [subject for subject in self._told.pop(owner, {}) if subject not in subjects]
             self._tellings.pop(owner, None)
             if subjects:
@@ -149,8 +185,22 @@ class Telling:
             self.environments.forget(who)
             self.execution.forget(who)
         for who in named:
-            every |= dict.fromkeys(self.strays.refile(who, self.inventory.get(who)))
+            try:
+                every |= dict.fromkeys(self.strays.refile(who, self.inventory.get(who)))
+            except Exception as error:  # where faults stop that one object brings
+                self._unreadable[who] = _fault(error)
         return every
+
+    def _facts_of(self, owner: Owner) -> list[Fact]:
+        """Of what cannot be read: that it cannot, which may hide anything."""
+        try:
+            facts = list(self._facts(owner))
+        except Exception as error:  # where faults stop that one object brings
+            self._unreadable[owner], facts = _fault(error), []
+        if (why := self._unreadable.get(owner)) is None:
+            return facts
+        what = f"ConfigMap {'/'.join(owner.config_map)}" if isinstance(owner, SwitchesOf) else _said(owner)
+        return [Blindspot("object", what, "Unreadable", f"nothing can be made of it: {why}", executing=True)]
 
     def _facts(self, owner: Owner) -> Iterator[Fact]:
         if isinstance(owner, SwitchesOf):
@@ -180,7 +230,7 @@ class Telling:
         who, reason = workload.named, self.execution.reason(workload)
         declared = self.environments.of(workload)
         owner = self.inventory.workload(workload.owner) if workload.owner is not None else None
-        if owner is not None and who.kind == REPLICA_SETS.kind:
+        if owner is not None and who.kind == REPLICA_SETS.kind and self.execution.speaks_for(owner, workload):
             yield from self._of_owned(workload, owner, reason)
             return
         if who in self.strays:
@@ -283,6 +333,14 @@ class Telling:
             what = f"{who.kind} {who.namespace}/{who.name}"
             text = f"container {containers[0].name}: a watched variable may come from Secret {secrets}, never read"
             yield Blindspot("secret", what, FROM_SECRET, text, executing)
+
+
+def _fault(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def _said(who: Named) -> str:
+    return f"{who.kind} {who.namespace}/{who.name}"
 
 
 def _mark(kept: Kept) -> Mark:

@@ -15,6 +15,8 @@ from watchdog.core.wiring import Reader, executing, read_by, wired
 from watchdog.sources.kubernetes.environments import shape_of
 from watchdog.sources.kubernetes.inventory import Inventory
 from watchdog.sources.kubernetes.kept import Pod, Scaler, Workload
+from watchdog.sources.kubernetes.resources import DEPLOYMENTS, ROLLOUTS
+from watchdog.sources.kubernetes.selectors import matches
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,15 @@ class Execution:
         return self._reasons[held.named]
 
     def _reason(self, held: Workload | Pod) -> str:
-        if isinstance(held, Workload) and held.target is not None:
-            return self._reason_of_target(held.target)
+        target = held.target if isinstance(held, Workload) else None
+        return self._own_reason(held) or (self._reason_of_target(target) if target is not None else "")
+
+    def _own_reason(self, held: Workload | Pod) -> str:
         shape = shape_of(held)
         labels = [dict(held.labels)]
-        if isinstance(held, Workload) and held.template is not None:
-            labels.append(dict(held.template.labels))
+        if isinstance(held, Workload):
+            labels.append(dict(held.job_labels))
+            labels.append(dict(held.template.labels) if held.template is not None else {})
         return self.selection.selected_by(
             held.named,
             labels,
@@ -61,8 +66,16 @@ class Execution:
     def _reason_of_target(self, target: Named) -> str:
         """Why a Rollout counts that takes another's template."""
         held = self.inventory.workload(target)
-        reason = self.selection.selected_by(target, (), ()) if held is None else self.reason(held)
+        reason = self.selection.selected_by(target, (), ()) if held is None else self._own_reason(held)
         return f"workloadRef {target.name}" if reason else ""
+
+    def speaks_for(self, owner: Workload, made: Workload) -> bool:
+        """Whether a ReplicaSet is what its owner says it is: an owner reference is anybody's to write, and makes no
+        Deployment (or Rollout) of what it names."""
+        if owner.named.kind not in (DEPLOYMENTS.kind, ROLLOUTS.kind) or owner.selector is None or made.template is None:
+            return False
+        selected = matches(owner.selector, dict(made.template.labels))
+        return selected and (bool(self.reason(owner)) or not self.reason(made))
 
     def owners(self, held: Workload | Pod) -> tuple[Named, ...]:
         """The workloads behind it, the nearest first."""
