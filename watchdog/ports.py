@@ -6,10 +6,11 @@ whole in virtual time. Nothing here can write to the guarded platform: that is s
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
 from watchdog.core.accounting import Recollection
 from watchdog.core.instant import Instant
@@ -83,6 +84,75 @@ class Http(Protocol):
     ) -> Answer: ...
 
 
+@dataclass(frozen=True, slots=True)
+class SubscriptionShape:
+    """One Pub/Sub subscription as the service describes it; names are whole (``projects/P/subscriptions/S``)."""
+
+    name: str
+    topic: str  # '_deleted-topic_' once its topic is deleted
+    labels: Mapping[str, str]
+    state: str  # ACTIVE, RESOURCE_ERROR, ...
+    detached: bool
+    ack_deadline_seconds: int
+    retention_seconds: float
+    push_endpoint: str  # empty: it is pulled
+    dead_letter_topic: str  # empty: it has no dead-letter policy
+    max_delivery_attempts: int
+    minimum_backoff_seconds: float | None  # None: it has no retry policy, and retries at once
+    maximum_backoff_seconds: float | None
+    filter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message that was pulled, as far as it is looked at."""
+
+    ack_id: str
+    message_id: str
+    published: datetime  # aware
+    attributes: Mapping[str, str]
+    size: int  # bytes of its data
+    head: bytes  # the first of them
+
+
+class PubSub(Protocol):
+    """Reads what is configured, and empties a tap: a subscription of our own. Nothing else is ever pulled.
+
+    Raises ``Unreachable`` with the gRPC code in CamelCase as its reason (NotFound, PermissionDenied, Unavailable,
+    ResourceExhausted, Unauthenticated, ...), ``Timeout`` for a deadline; each call ends within ``timeout`` seconds.
+    """
+
+    async def subscription(self, name: str, timeout: float) -> SubscriptionShape: ...
+
+    async def subscriptions(self, project: str, timeout: float) -> Sequence[SubscriptionShape]:
+        """All of a project ('projects/P')."""
+        ...
+
+    async def topic_exists(self, name: str, timeout: float) -> bool: ...
+
+    async def topic_subscriptions(self, topic: str, timeout: float) -> Sequence[str]:
+        """The names of the subscriptions on a topic."""
+        ...
+
+    async def pull(self, tap: str, most: int, timeout: float) -> Sequence[Letter]:
+        """At most ``most`` letters, as soon as there is one; empty when none came within ``timeout``."""
+        ...
+
+    async def acknowledge(self, tap: str, ack_ids: Sequence[str], timeout: float) -> None: ...
+
+    async def oldest_unacked_seconds(self, subscription: str, timeout: float) -> float:
+        """By a snapshot that is made and deleted: the one call that writes. Only where it was asked for."""
+        ...
+
+
+class Credentials(Protocol):
+    """Who we are to Google's APIs."""
+
+    async def headers(self, timeout: float) -> Mapping[str, str]:
+        """The ``authorization`` header. Raises ``Unreachable`` when there is no valid token within ``timeout``."""
+        ...
+
+
 class Files(Protocol):
     """Small files. Raises ``OSError``."""
 
@@ -120,12 +190,17 @@ class StatusServer(Protocol):
     def show(self, path: str, page: Page) -> None: ...
 
 
+def _nowhere(*address: str) -> Any:
+    raise Unreachable("NotWired", "this process has no way there")
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The outside world, as the daemon hands it to sources and outlets.
 
-    ``kubernetes(kubeconfig, context)`` answers a client (both empty: in-cluster, else the default kubeconfig); it is
-    closed with the daemon.
+    ``kubernetes(kubeconfig, context)`` answers a client (both empty: in-cluster, else the default kubeconfig);
+    ``pubsub(endpoint)`` one of Pub/Sub (empty: Google's, with the application's default credentials; 'host:port': an
+    emulator, without any). Both are closed with the daemon.
     """
 
     clock: Clock
@@ -139,3 +214,5 @@ class Ports:
     vitals: Vitals = field(default_factory=Vitals)
     recollection: Recollection = field(default_factory=Recollection)
     """How far an earlier life of the daemon had seen; empty where nothing is known of one."""
+    pubsub: Callable[[str], PubSub] = _nowhere
+    google: Callable[[], Credentials] = _nowhere

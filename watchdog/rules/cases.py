@@ -196,7 +196,7 @@ def _step(step: Stanza, now: dict[str, Fact]) -> Step:
     seen = tuple(_see(step, now))
     if step.has("market"):
         is_open = step.choice("market", ("open", "closed")) == "open"
-        seen = (Market("NYSE", is_open, "open" if is_open else "closed"), *seen)
+        seen = (Market("NYSE", is_open, "open" if is_open else "closed", is_open, 3650), *seen)
     gone = tuple(now[name] for name in step.texts("gone") if _is_known(step, "gone", name, now))
     alerts = tuple(_expected(alert) for alert in step.stanzas("alerts", "alert")) if step.has("alerts") else None
     return Step(step.place, step.seconds("at"), seen, gone, dict(_sight(step)), alerts)

@@ -51,6 +51,10 @@ class Nyse:
         self._half_days: Mapping[date, str] = calendar(categories=("half_day",))
         self._closures = closures
 
+    def horizon_days(self, session: Session) -> int:
+        """Of how many days after this session the calendar knows."""
+        return (date(self._years[-1], 12, 31) - session.opens.date()).days
+
     def session(self, day: date) -> Session | str:
         """The session of a day, or why there is none (empty: a weekend)."""
         if day.year not in self._years:
@@ -97,11 +101,12 @@ def at_bell(calendar: Nyse, name: str, wall: datetime) -> tuple[Market, datetime
     today = wall.astimezone(NEW_YORK).date()
     session = calendar.session(today)
     if isinstance(session, Session) and _utc(session.opens) <= wall < _utc(session.closes):
-        return Market(name, True, _open(session)), _utc(session.closes)
+        return Market(name, True, _open(session), True, calendar.horizon_days(session)), _utc(session.closes)
     over = isinstance(session, Session) and wall >= _utc(session.closes)
     reasons, opening = _until_session(calendar, today, over)
     before = () if over else _back_to_session(calendar, today)
-    return Market(name, False, _closed(opening, (*before, *reasons))), _utc(opening.opens)
+    why = _closed(opening, (*before, *reasons))
+    return Market(name, False, why, False, calendar.horizon_days(opening)), _utc(opening.opens)
 
 
 def _until_session(calendar: Nyse, today: date, over: bool) -> tuple[tuple[str, ...], Session]:
