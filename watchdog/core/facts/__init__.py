@@ -1,6 +1,5 @@
 """LAW: facts say what is, and never how bad it is. What can be known of the guarded platform, and that it is not known.
 
-
 A fact is a frozen, flat dataclass: its ``KIND`` is the name that rules use for it, its ``IDENTITY`` the fields that say
 which thing it is about (they become an alert's labels, so they never change for one thing). Every other field may be
 ``Unknown`` where its type says so. What is derived from other facts (``DERIVED``) is made by ``core.posture`` and
