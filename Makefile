@@ -20,7 +20,7 @@ run: $(READY)
 	@$(BIN)/watchdog demo
 
 test: $(READY) components
-	@$(BIN)/pytest --numprocesses=auto
+	@$(BIN)/pytest --numprocesses=auto --dist=loadgroup
 
 bench: $(READY) components
 	@$(BIN)/python -m tests.benchmarks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from watchdog import config
@@ -14,7 +15,7 @@ from watchdog.simulator import scene
 from watchdog.simulator.pager import Pager
 from watchdog.simulator.platform import Floor, trading_floor
 from watchdog.simulator.play import guarding
-from watchdog.simulator.virtual_time import VirtualClock
+from watchdog.simulator.virtual_time import START, VirtualClock
 
 from .fakes import MemoryFiles
 from .virtual import in_virtual_time
@@ -53,8 +54,10 @@ class Guarded:
 
 
 def cluster_alone(content: dict[str, Any]) -> None:
-    """Nothing but the cluster states the kill switch: no service has a word of its own."""
-    content["sources"] = [one for one in content["sources"] if one["kind"] not in ("safety_api", "ops_status")]
+    """Nothing but the cluster states the kill switch: no service has a word of its own. An API server that is down is
+    one source that does not see."""
+    apart = ("safety_api", "ops_status", "heartbeats")
+    content["sources"] = [one for one in content["sources"] if one["kind"] not in apart]
 
 
 def guarded(
@@ -64,13 +67,15 @@ def guarded(
     sees: bool = True,
     prepare: Callable[[Guarded], None] = lambda world: None,
     account: tuple[str, str] | None = None,
+    start: datetime = START,
 ) -> tuple[T, Guarded]:
     """Runs ``act`` beside the daemon. ``change`` edits the shipped configuration; ``prepare`` the floor, before the
     start; ``sees``: wait first until everything has been seen once; ``account``: (namespace, name) of the
-    ServiceAccount whose rights the daemon has; by default those that deploy/ gives it."""
+    ServiceAccount whose rights the daemon has; by default those that deploy/ gives it;
+    ``start``: when the story begins."""
 
     async def main() -> tuple[T, Guarded]:
-        clock = VirtualClock(asyncio.get_running_loop())
+        clock = VirtualClock(asyncio.get_running_loop(), start)
         floor, pager, files = trading_floor(lambda: clock.now().wall), Pager(clock.now), MemoryFiles()
         content = scene.adapted(scene.Addresses())
         change(content)

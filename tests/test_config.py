@@ -33,8 +33,28 @@ def refused(content: dict[str, Any]) -> str:
 
 def test_what_ships_is_fine() -> None:
     names = [source.name for source in load(CONFIG).plan.sources]
-    assert names == ["kubernetes", "http_health", "ops_status", "safety_api", "market_hours"]
+    assert names == [
+        "kubernetes", "http_health", "ops_status", "safety_api", "pubsub_subscriptions", "pubsub_dead_letters",
+        "promql", "cloud_run", "http_up", "heartbeats", "market_hours",
+    ]  # fmt: skip
     assert load(CONFIG.with_name("local.yaml")).plan.sources
+
+
+@pytest.mark.parametrize(
+    ("kind", "stanza", "told"),
+    [
+        ("http_up", {"services": [{"service": "mission-control", "url": "http://x/"}]}, "service 'mission-control'"),
+        ("heartbeats", {}, "heartbeat 'marketdata-mcp-server'"),
+        ("promql", {}, "metric 'oldest_unacked_seconds'"),
+    ],
+)
+def test_two_sources_that_look_at_one_thing_are_refused(
+    content: dict[str, Any], kind: str, stanza: dict[str, Any], told: str
+) -> None:
+    """They would overrule each other for ever: what one of them finds never lasts."""
+    shipped_one = next(one for one in content["sources"] if one["kind"] == kind)
+    content["sources"].append({**shipped_one, **stanza, "name": "again"})
+    assert f"expected one that looks at {told}, found " in refused(content)
 
 
 def test_the_environment_beats_the_file(content: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +92,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
     ("a rule file that is missing", lambda c: c.update(rules=["rules/none.yaml"]), "none.yaml"),
     ("a runbook that is not listed", lambda c: c["runbooks"].update(paths=[]), "runbook"),
     ("no sources", lambda c: c.update(sources=[]), "sources: expected at least one source"),
-    ("an unknown kind", lambda c: kubernetes(c).update(kind="kubernets"), "sources[0].kind: expected one of flag_file"),
+    ("an unknown kind", lambda c: kubernetes(c).update(kind="kubernets"), "sources[0].kind: expected one of cloud_run"),
     (
         "a kind that is a path",
         lambda c: kubernetes(c).update(kind="../outlets/console"),

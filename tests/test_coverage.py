@@ -64,6 +64,9 @@ def test_on_the_demo_floor_it_is_complete() -> None:
             assert ("kind", kind) in seen
         assert ("config_map_key", "agenttrader-kill-switch: EXECUTION_HALTED") in seen
         assert ("variable", "AGENT_MODE") in seen and ("self_report", "mission-control") in seen
+        assert ("heartbeat", "execution-engine") in seen and ("market", "NYSE") in seen
+        for area in ("metric", "subscription", "dead_letters", "service"):
+            assert area in [row[0] for row in seen]
 
     observing(act)
 

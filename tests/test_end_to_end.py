@@ -134,7 +134,8 @@ def configuration(cluster: Cluster, kubeconfig: Path, alertmanager: str, port: i
     content = yaml.safe_load(shipped().read_text())
     content["server"] = {"host": "127.0.0.1", "port": port}
     content["rules"] = [str(rule) for rule in RULES]
-    kubernetes = content["sources"][0] | {"kubeconfig": str(kubeconfig), "namespaces": [cluster.namespace]}
+    where = {"kubeconfig": str(kubeconfig), "namespaces": [cluster.namespace], "nodes": False}  # no Role grants nodes
+    kubernetes = content["sources"][0] | where
     switch = {"namespace": cluster.namespace, "config_map": "kill-switch", "key": "EXECUTION_HALTED"}
     kubernetes["kill_switches"] = [{"switch": "EXECUTION_HALTED", **switch}]
     named = {"namespace": cluster.namespace, "kind": "Deployment", "name": "execution-agent"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,25 @@ def build(path: Path, content: dict[str, Any]) -> Configuration:
     outlets = tuple(plugins(path, "outlets", settings.outlets, Outlet, shared))  # type: ignore[type-abstract]
     if not sources:
         raise ConfigError(f"{path}: sources: expected at least one source to look at, found none")
+    _refuse_contradictions(path, sources)
     return Configuration(settings, Plan(sources, outlets, rules, settings.drain_seconds))
+
+
+NAMED = ("endpoint", "heartbeat", "metric", "self_report", "service")
+"""Kinds of fact whose sources name each part of theirs after the one subject that it looks at."""
+
+
+def _refuse_contradictions(path: Path, sources: Iterable[Source]) -> None:
+    """Two sources that tell of one subject would overrule each other for ever."""
+    told: dict[tuple[str, str], str] = {}
+    for source in sources:
+        for part, stream in source.streams().items():
+            for kind in sorted(stream.coverage.provides & set(NAMED)):
+                other = told.setdefault((kind, part), source.name)
+                if other != source.name:
+                    raise ConfigError(
+                        f"{path}: sources: expected one that looks at {kind} {part!r}, found {other} and {source.name}"
+                    )
 
 
 def runbooks_of(path: Path) -> frozenset[str]:

@@ -16,7 +16,9 @@ import structlog
 
 from watchdog.adapters.clock import SystemClock
 from watchdog.adapters.files import LocalFiles
+from watchdog.adapters.google import GoogleCredentials
 from watchdog.adapters.http import AioHttp
+from watchdog.adapters.pubsub import PubSubClients
 from watchdog.adapters.status_server import AioStatusServer
 from watchdog.adapters.terminal import Terminal
 from watchdog.core.assessment import Assessment, assess
@@ -164,15 +166,20 @@ async def real_ports(host: str, port: int, labels: Mapping[str, str]) -> AsyncIt
 
 @asynccontextmanager
 async def looking_ports(labels: Mapping[str, str]) -> AsyncIterator[Ports]:
-    """The world itself, for who looks and serves nothing."""
+    """The world itself, for who looks and serves nothing. Dead letters stay where they are, for the daemon."""
     async with AsyncExitStack() as stack:
-        yield await _open(stack, _Unserved(), labels)
+        yield await _open(stack, _Unserved(), labels, takes=False)
 
 
-async def _open(stack: AsyncExitStack, status: StatusServer, labels: Mapping[str, str]) -> Ports:
+async def _open(stack: AsyncExitStack, status: StatusServer, labels: Mapping[str, str], *, takes: bool = True) -> Ports:
     http, clients = await stack.enter_async_context(AioHttp()), _LazyClients()
     stack.push_async_callback(clients.close)
-    return Ports(SystemClock(), http, LocalFiles(), Terminal(), status, clients, labels)
+    google = GoogleCredentials()
+    pubsub = PubSubClients(lambda: google, takes=takes)
+    stack.push_async_callback(pubsub.close)
+    return Ports(
+        SystemClock(), http, LocalFiles(), Terminal(), status, clients, labels, pubsub=pubsub, google=lambda: google
+    )  # fmt: skip
 
 
 class _Unserved:

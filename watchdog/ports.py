@@ -152,6 +152,10 @@ class Credentials(Protocol):
         """The ``authorization`` header. Raises ``Unreachable`` when there is no valid token within ``timeout``."""
         ...
 
+    def refused(self) -> None:
+        """A server did not accept what ``headers`` answered: the next call asks for another."""
+        ...
+
 
 class Files(Protocol):
     """Small files. Raises ``OSError``."""

@@ -1,26 +1,24 @@
 """``make bench``: prints one table. Milliseconds are this machine's; the ratios travel.
 
-``python -m tests.benchmarks scale`` prints its last part alone.
+``python -m tests.benchmarks PART ...`` prints some of its parts alone: watch, data, scale.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from . import incumbent, scale, turns
-from .processes import Webhook, configured, cpu_seconds, metric, module, process, resident_megabytes, webhook
+from . import cost, dead_letters, incumbent, scale, turns
+from .processes import Webhook, configured, cpu_seconds, daemon, module, resident_megabytes, webhook
 from .table import say, spread
 
 SWITCHES, REPLICAS, MODES = 50, 250, 200
@@ -82,29 +80,11 @@ async def measure(api: str, pages: Webhook, wanted: Sequence[Change], bare: bool
     return taken
 
 
-@contextlib.asynccontextmanager
-async def daemon(config: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, float]]:
-    """``watchdog run``: the process, its URL, and the seconds from its start to the first full verdict."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    text = config.read_text().replace("port: 0", f"port: {port}")
-    config.write_text(text)
-    url, began = f"http://127.0.0.1:{port}", time.monotonic()
-    command = [str(Path(sys.executable).with_name("watchdog")), "run", "--config", str(config)]
-    async with process(*command) as started, aiohttp.ClientSession() as session:
-        async with asyncio.timeout(30):
-            while await metric(session, url, 'watchdog_source_up{source="kubernetes"}') != 1.0:
-                await asyncio.sleep(0.01)
-        yield started, url, time.monotonic() - began
-
-
-async def main() -> None:
-    say("what", "measured (ms unless said)", "aim")
-    with tempfile.TemporaryDirectory(prefix="watchdog-bench-") as folder:
-        ours = await watching(Path(folder))
-        floor = await bare(Path(folder))
-        theirs = await incumbent.measured(Path(folder))
-        await polling(Path(folder))
+async def changing(folder: Path) -> None:
+    ours = await watching(folder)
+    floor = await bare(folder)
+    theirs = await incumbent.measured(folder)
+    await polling(folder)
     say("   a bare WATCH whose event is POSTed at once (the floor)", spread(floor))
     say("   Prometheus (1 s scrape, 1 s evaluation) on a perfect exporter", spread(theirs))
     ratio = statistics.median(theirs) / statistics.median(ours)
@@ -120,9 +100,9 @@ async def main() -> None:
         )
 
 
-async def at_scale() -> None:
-    with tempfile.TemporaryDirectory(prefix="watchdog-bench-") as folder:
-        await scale.main(Path(folder))
+async def data_plane(folder: Path) -> None:
+    await dead_letters.main(folder)
+    await cost.main(folder)
 
 
 def _over(ours: Sequence[float], floor: Sequence[float]) -> float:
@@ -134,7 +114,7 @@ async def watching(folder: Path) -> list[float]:
     async with (
         webhook(folder) as pages,
         module("floor", *map(str, (SWITCHES, REPLICAS, MODES, BALLAST))) as api,
-        daemon(configured(folder, api, pages.url, names)) as (started, _, boot),
+        daemon(configured(folder, api, pages.url, names), "kubernetes") as (started, _, boot),
     ):
         say(
             f"start of the process to the first full verdict ({BALLAST:,} other workloads)",
@@ -152,7 +132,7 @@ async def watching(folder: Path) -> list[float]:
     async with (
         webhook(folder) as pages,
         module("floor", "0", "0", "0") as api,
-        daemon(configured(folder, api, pages.url, [])) as (started, _, boot),
+        daemon(configured(folder, api, pages.url, []), "kubernetes") as (started, _, boot),
     ):
         say("start to the first full verdict, the trading floor alone", f"{boot * 1e3:.0f}", "<= 1000")
         before, since = cpu_seconds(started.pid), time.monotonic()
@@ -178,13 +158,21 @@ async def polling(folder: Path) -> None:
     async with (
         webhook(folder) as pages,
         module("floor", "20", "0", "0") as api,
-        daemon(configured(folder, api, pages.url, names, watch=False)),
+        daemon(configured(folder, api, pages.url, names, watch=False), "kubernetes"),
     ):
         taken = await measure(api, pages, changes(20, 0, 0))
         say("PATCH answered to webhook called, by polling alone (watch off)", f"max {max(taken):.0f}", "<= 2000")
 
 
+PARTS: Mapping[str, Callable[[Path], Awaitable[None]]] = {"watch": changing, "data": data_plane, "scale": scale.main}
+
+
+async def main(names: Sequence[str]) -> None:
+    say("what", "measured (ms unless said)", "aim")
+    for name in names or PARTS:
+        with tempfile.TemporaryDirectory(prefix="watchdog-bench-") as folder:
+            await PARTS[name](Path(folder))
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] != ["scale"]:
-        asyncio.run(main())
-    asyncio.run(at_scale())
+    asyncio.run(main(sys.argv[1:]))

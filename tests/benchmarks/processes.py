@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import socket
 import sys
 import tempfile
 import time
@@ -50,6 +51,10 @@ async def module(name: str, *arguments: str) -> AsyncIterator[str]:
         yield (await started.stdout.readline()).decode().strip()
 
 
+NAMING = ("workload", "location", "subscription")
+"""Labels that name what a page is about; the first that it has counts."""
+
+
 @dataclass
 class Webhook:
     """Behind a real Alertmanager: when was it called with which label's value?"""
@@ -65,7 +70,7 @@ class Webhook:
             if alert["status"] == "firing":
                 if labels.get("alertname") == "KillSwitchNotWired":
                     continue  # the world's executors read no switch: that is paged at the start, and is not asked for
-                self.called.setdefault(labels.get("workload") or labels.get("location", ""), now)
+                self.called.setdefault(next((labels[name] for name in NAMING if name in labels), ""), now)
         self.news.set()
 
     async def wait_for(self, name: str, seconds: float) -> float:
@@ -89,12 +94,20 @@ async def webhook(folder: Path) -> AsyncIterator[Webhook]:
         yield stamping
 
 
-def configured(folder: Path, api: str, alertmanager: str, switches: Sequence[str], *, watch: bool = True) -> Path:
-    """A configuration file: the shipped one, on these addresses, with these switches besides its own."""
+ELSEWHERE = ("http_health", "pubsub_subscriptions", "pubsub_dead_letters", "promql", "cloud_run", "http_up")
+"""What the process of the floor does not serve."""
+
+
+def configured(
+    folder: Path, api: str, alertmanager: str, switches: Sequence[str], *, watch: bool = True,
+    more: Sequence[dict[str, Any]] = (),
+) -> Path:  # fmt: skip
+    """A configuration file: the shipped one, on these addresses, with these switches besides its own, and ``more``
+    sources."""
     from watchdog.simulator.scene import Addresses, adapted, kubeconfig
 
     content = adapted(Addresses(kubeconfig(folder, api), pager=alertmanager))
-    content["sources"] = [stanza for stanza in content["sources"] if stanza["kind"] != "http_health"]
+    content["sources"] = [stanza for stanza in content["sources"] if stanza["kind"] not in ELSEWHERE] + list(more)
     kubernetes, *_ = content["sources"]
     kubernetes["watch"] = watch
     kubernetes["kill_switches"] += [
@@ -104,6 +117,22 @@ def configured(folder: Path, api: str, alertmanager: str, switches: Sequence[str
     path = folder / f"watchdog-{'watch' if watch else 'poll'}.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
+
+
+@contextlib.asynccontextmanager
+async def daemon(config: Path, *sources: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, float]]:
+    """``watchdog run``: the process, its URL, and the seconds from its start until it sees these sources whole."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    text = config.read_text().replace("port: 0", f"port: {port}")
+    config.write_text(text)
+    url, began = f"http://127.0.0.1:{port}", time.monotonic()
+    command = [str(Path(sys.executable).with_name("watchdog")), "run", "--config", str(config)]
+    async with process(*command) as started, aiohttp.ClientSession() as session:
+        async with asyncio.timeout(30):
+            while not await _seen(session, url, sources):
+                await asyncio.sleep(0.01)
+        yield started, url, time.monotonic() - began
 
 
 def resident_megabytes(pid: int) -> float:
@@ -116,12 +145,10 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def metric(session: aiohttp.ClientSession, url: str, name: str) -> float | None:
-    """The sum of a metric's samples on ``url``/metrics; None while there are none."""
+async def _seen(session: aiohttp.ClientSession, url: str, sources: Sequence[str]) -> bool:
     try:
         async with session.get(f"{url}/metrics") as response:
             lines = (await response.text()).splitlines()
     except aiohttp.ClientError:
-        return None
-    values = [float(line.rpartition(" ")[2]) for line in lines if line.startswith((name + "{", name + " "))]
-    return sum(values) if values else None
+        return False
+    return all(f'watchdog_source_up{{source="{source}"}} 1.0' in lines for source in sources)

@@ -164,6 +164,18 @@ def test_outside_market_hours_an_in_hours_rule_does_not_begin_and_begins_afresh_
     assert world.states() == {"ExecutionAboveZero breach": "firing"}
 
 
+def test_in_the_grace_after_the_bell_an_in_hours_rule_does_not_begin_and_counts_from_its_end() -> None:
+    world = market_world(IN_HOURS)
+    world.turn(0, saw(0, MARKET, Market("NYSE", True, "", False, 3650)), saw(0, WORKLOADS, workload(1)))
+    world.turn(100)
+    assert world.states() == {}
+    world.turn(101, saw(101, MARKET, Market("NYSE", True, "", True, 3650)))
+    world.turn(130)
+    assert world.states() == {"ExecutionAboveZero breach": "pending"}
+    world.turn(131)
+    assert world.states() == {"ExecutionAboveZero breach": "firing"}
+
+
 def test_an_unknown_market_counts_as_open() -> None:
     world = market_world(IN_HOURS)
     world.turn(0, saw(0, WORKLOADS, workload(1)))

@@ -89,6 +89,15 @@ def test_a_look_that_could_not_tell_has_not_observed() -> None:
     assert rows(told)["config_map_key", key.what] == ("not_observed", "Undecodable")
 
 
+def test_where_one_field_counts_what_is_unknown_beside_it_is_no_gap() -> None:
+    why = Unknown("Never")
+    key = Sees("config_map_key", "x", subject=SWITCH.subject, field="halted")
+    fact = KillSwitch(SWITCH.switch, SWITCH.carrier, SWITCH.location, True, why, "")  # type: ignore[arg-type]
+    assert report({"read": (key,)}, fact).complete
+    fact = KillSwitch(SWITCH.switch, SWITCH.carrier, SWITCH.location, why, "", "")
+    assert not report({"read": (key,)}, fact).complete
+
+
 def test_a_service_that_does_not_answer_is_not_observed() -> None:
     why = Unknown("ConnectionRefused", "nobody listens there")
     fact = SelfReport("strategy-engine", "http://x", why, why, why, why, "", str(why))

@@ -43,7 +43,9 @@ def test_before_the_first_look_everything_is_unknown_and_nothing_is_fine() -> No
     assert isinstance(safety(now).halted, Unknown)
     assert isinstance(safety(now).at_zero, Unknown)
     assert safety(now).blind
-    assert source(now).fact == Source("kubernetes", False, True, "NeverObserved: switches, workloads")
+    assert source(now).fact == Source(
+        "kubernetes", False, True, "NeverObserved: no look has succeeded yet (switches, workloads)"
+    )
 
 
 def test_a_fact_is_stale_once_its_scope_has_not_looked_for_stale_after() -> None:
@@ -62,7 +64,8 @@ def test_an_empty_look_keeps_facts_fresh() -> None:
 def test_a_failed_look_makes_the_scopes_facts_unknown_at_once() -> None:
     now = posture().updated(at(0), [saw(0, SWITCHES, switch())]).updated(at(1), [failed(1, SWITCHES)])
     assert now.known(switch().subject) == Unknown("Forbidden", "by the test")
-    assert source(now).fact == Source("kubernetes", False, True, "Forbidden: switches; NeverObserved: workloads")
+    told = "Forbidden: by the test (switches); NeverObserved: no look has succeeded yet (workloads)"
+    assert source(now).fact == Source("kubernetes", False, True, told)
 
 
 def test_a_source_is_unseen_since_its_last_successful_look() -> None:
@@ -246,3 +249,46 @@ def test_the_silence_of_an_open_watch_before_it_broke_was_no_blindness() -> None
     assert source(broken).since == at(58)
     again = broken.updated(at(61), [saw(61, WATCH)]).updated(at(62), [failed(62, WATCH)])
     assert source(again).since == at(62)
+
+
+BEAT, OTHER = Scope("heartbeats", "execution"), Scope("heartbeats", "other")
+
+
+def heartbeats() -> Posture:
+    kinds = frozenset({"heartbeat"})
+    promised = {BEAT: Coverage(kinds, 20.0, safety=True), OTHER: Coverage(kinds, 20.0)}
+    return Posture.initial(at(0), promised).updated(at(0), [saw(0, BEAT), saw(0, OTHER)])
+
+
+def carries_safety(now: Posture) -> bool:
+    fact = source(now, "heartbeats").fact
+    assert isinstance(fact, Source)
+    return fact.safety
+
+
+def test_a_stream_that_bears_on_safety_makes_its_own_outage_one_of_safety_and_no_other() -> None:
+    seen = heartbeats()
+    assert carries_safety(seen)
+    assert not carries_safety(seen.updated(at(1), [failed(1, OTHER)]))
+    assert carries_safety(seen.updated(at(1), [failed(1, BEAT)]))
+
+
+def test_its_outage_counts_from_its_own_last_look_and_the_end_of_it_begins_another() -> None:
+    other = heartbeats().updated(at(100), [failed(5, OTHER), saw(100, BEAT)])
+    both = other.updated(at(101), [failed(101, BEAT)])
+    assert carries_safety(both) and source(both, "heartbeats").since == at(100)
+    back = both.updated(at(200), [saw(200, BEAT)])
+    assert not carries_safety(back) and source(back, "heartbeats").since == at(200)
+    again = back.updated(at(203), [failed(203, OTHER, "Timeout")])
+    assert source(again, "heartbeats").since == at(200)
+
+
+def test_a_message_that_only_counts_on_changes_no_fact() -> None:
+    def says(seconds: float, message: str) -> Observation:
+        return Observation(SWITCHES, at(seconds), Unknown("Refused", message))
+
+    first = posture().updated(at(0), []).updated(at(1), [says(1, "port 4711 after 3 s")])
+    same = first.updated(at(2), [says(2, "port 4712 after 4 s")])
+    assert source(same) is source(first) and "source" not in [change.subject.kind for change in same.changes]
+    other = same.updated(at(3), [says(3, "nobody is there")])
+    assert "nobody is there" in getattr(source(other).fact, "explanation")  # noqa: B009

@@ -214,7 +214,7 @@ def test_what_was_really_read_is_always_among_what_may_have_been(
 def view(
     container: Container, past: Mapping[tuple[str, str], tuple[Value, ...]], now: Mapping[str, object]
 ) -> list[object]:
-    made = views(container, ["AGENT_MODE"], now.get, lambda *place: past[place])  # type: ignore[arg-type]
+    made = views(container, frozenset({"AGENT_MODE"}), now.get, lambda *place: past[place])  # type: ignore[arg-type]
     bearer = Bearer("floor", "p")
     return [environment(container, bearer, seen).get("AGENT_MODE") for seen in made]
 
@@ -287,7 +287,7 @@ def test_a_key_that_may_have_been_there_is_a_doubt_by_env_from_and_unknown_by_a_
         (ALL, None, True),
         (Container("c", variables=(ref(optional=True),)), past[1], False),
     ):
-        made = views(container, ["AGENT_MODE"], {"m": dict[str, str | Unknown]()}.get, lambda *_: past)
+        made = views(container, frozenset({"AGENT_MODE"}), {"m": dict[str, str | Unknown]()}.get, lambda *_: past)
         environments = [environment(container, Bearer("floor", "p"), seen) for seen in made]
         assert [e.get("AGENT_MODE") for e in environments] == [None, value]
         assert any(e.covered_by("AGENT_MODE") for e in environments) is doubtful
@@ -299,7 +299,10 @@ def test_too_many_combinations_are_unknown_and_not_many_views() -> None:
     expanded = Variable("ALL", "$(N0)")  # which values go together matters
     container = Container("c", variables=(*variables, ref(), expanded))
     made = views(
-        container, [*names, "AGENT_MODE"], {"m": {"k": "x"}}.get, lambda _, key: ("x",) if key == "k" else ("1", "2")
+        container,
+        frozenset({*names, "AGENT_MODE"}),
+        {"m": {"k": "x"}}.get,
+        lambda _, key: ("x",) if key == "k" else ("1", "2"),
     )
     (only,) = made
     data = only("m")
@@ -309,7 +312,7 @@ def test_too_many_combinations_are_unknown_and_not_many_views() -> None:
 def test_each_value_of_each_name_stands_in_a_view_where_none_refers_to_another() -> None:
     names = [f"N{n}" for n in range(VIEWS)]
     container = Container("c", variables=tuple(Variable(name, "", ConfigMapKey("m", name)) for name in names))
-    made = views(container, names, {"m": dict[str, str | Unknown]()}.get, lambda *_: ("1", "2", "3"))
+    made = views(container, frozenset(names), {"m": dict[str, str | Unknown]()}.get, lambda *_: ("1", "2", "3"))
     seen = [view("m") for view in made]
     assert len(made) == 3 and all(
         {data[name] for data in seen if isinstance(data, dict)} == {"1", "2", "3"} for name in names
@@ -318,11 +321,16 @@ def test_each_value_of_each_name_stands_in_a_view_where_none_refers_to_another()
 
 def test_only_the_keys_that_a_watched_name_may_come_from_are_asked_for() -> None:
     other = Variable("OTHER", "", ConfigMapKey("m", "o"))
-    assert asked(Container("c", variables=(ref(), other)), ["AGENT_MODE"]) == (K,)
-    assert asked(Container("c", bulk=(Bulk("m"), Bulk("n", prefix="AGENT_"), Bulk(secret="s"))), ["AGENT_MODE"]) == (
+    assert asked(Container("c", variables=(ref(), other)), frozenset({"AGENT_MODE"})) == (K,)
+    assert asked(
+        Container("c", bulk=(Bulk("m"), Bulk("n", prefix="AGENT_"), Bulk(secret="s"))), frozenset({"AGENT_MODE"})
+    ) == (
         A,
         ("n", "MODE"),
     )
-    assert asked(Container("c", bulk=(Bulk("m", prefix="DB_"), Bulk("m", prefix="AGENT_MODE"))), ["AGENT_MODE"]) == ()
+    assert (
+        asked(Container("c", bulk=(Bulk("m", prefix="DB_"), Bulk("m", prefix="AGENT_MODE"))), frozenset({"AGENT_MODE"}))
+        == ()
+    )
     both = Container("c", variables=(other, ref(), Variable("AGENT_MODE", "$(OTHER)")))
-    assert asked(both, ["AGENT_MODE"]) == (("m", "o"), K)
+    assert asked(both, frozenset({"AGENT_MODE"})) == (("m", "o"), K)

@@ -16,7 +16,7 @@ BASE = ROOT / "deploy" / "k8s" / "base"
 NAMESPACED = ROOT / "deploy" / "k8s" / "overlays" / "namespaced"
 Object = dict[str, Any]
 WATCHED = {
-    *(("", kind) for kind in ("configmaps", "events", "namespaces", "pods", "replicationcontrollers")),
+    *(("", kind) for kind in ("configmaps", "events", "namespaces", "nodes", "pods", "replicationcontrollers")),
     *(("apps", kind) for kind in ("daemonsets", "deployments", "replicasets", "statefulsets")),
     ("batch", "cronjobs"), ("batch", "jobs"), ("autoscaling", "horizontalpodautoscalers"),
     ("argoproj.io", "rollouts"), ("keda.sh", "scaledobjects"),

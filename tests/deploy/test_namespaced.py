@@ -11,7 +11,7 @@ from tests.deploy.rendering import NAMESPACED, ROOT, WATCHED, Object, granted_by
 from watchdog import config
 
 RBAC = ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
-CLUSTERS = {("", "configmaps"), ("", "namespaces")}
+CLUSTERS = {("", "configmaps"), ("", "namespaces"), ("", "nodes")}
 """What a Role does not grant at all, or by name."""
 
 
@@ -45,11 +45,14 @@ def test_the_roles_are_in_the_namespaces_that_are_looked_at_and_bound_to_the_dae
 
 def test_the_daemon_may_read_what_it_watches_and_of_config_maps_those_that_are_named(overlay: list[Object]) -> None:
     carriers = kubernetes(configuration(overlay))["kill_switches"]
+    (beats,) = [stanza for stanza in configuration(overlay)["sources"] if stanza["kind"] == "heartbeats"]
     for role in of_kind(overlay, "Role"):
         here = [c["config_map"] for c in carriers if c["namespace"] == role["metadata"]["namespace"]]
+        ours = beats["heartbeats"] if beats["namespace"] == role["metadata"]["namespace"] else ()
         kinds = {(*kind, verb, "") for kind in WATCHED - CLUSTERS for verb in ("get", "list", "watch")}
         named = {("", "configmaps", verb, name) for name in here for verb in ("get", "list", "watch")}
-        assert granted_by([role]) == kinds | named
+        read = {("", "configmaps", "get", heartbeat["config_map"]) for heartbeat in ours}
+        assert granted_by([role]) == kinds | named | read
 
 
 def test_all_else_is_the_base(overlay: list[Object]) -> None:
@@ -66,12 +69,12 @@ def test_its_configuration_is_the_shipped_one_but_for_where_it_looks(overlay: li
     shipped, here = configuration(rendered()), configuration(overlay)
     ours = kubernetes(here)
     assert ours["namespaces"] == ["agenttrader", "trading-floor"] and ours["config_maps"] == "named"
+    assert ours["nodes"] is False, "no Role grants a look at nodes"
     ours.pop("config_maps")
+    differs = {"namespaces": ours["namespaces"], "nodes": False}
     assert here == {
         **shipped,
-        "sources": [
-            {**s, "namespaces": ours["namespaces"]} if s["kind"] == "kubernetes" else s for s in shipped["sources"]
-        ],
+        "sources": [{**s, **differs} if s["kind"] == "kubernetes" else s for s in shipped["sources"]],
     }
 
 

@@ -82,6 +82,11 @@ async def test_a_global_finding_names_its_kind_where_it_has_no_place() -> None:
     assert "ExecutionUnverifiable · safety\n" in text
 
 
+async def test_a_part_of_a_place_that_is_empty_leaves_no_slash() -> None:
+    text = await written(fired(alert("PublishFlood", subject=Subject("metric", (("metric", "rate"), ("series", ""))))))
+    assert "PublishFlood · rate\n" in text
+
+
 async def test_color_is_only_used_where_a_field_says_so() -> None:
     plain, colored = await written(fired(alert())), await written(fired(alert()), color=True)
     assert "\x1b" not in plain

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 
 from tests.core.worlds import at, workload
 from tests.fakes import Outside
-from tests.outlets.levels import COVERAGE, mode, passed, safe, unsafe
+from tests.outlets.levels import COVERAGE, flowing, measured, mode, passed, safe, unsafe
 from watchdog.core.alert import Cause, Identity
 from watchdog.core.assessment import Assessment
 from watchdog.core.facts import Latent, SelfReport, Subject, Unknown, Wiring
@@ -144,6 +144,65 @@ async def test_the_endpoint_and_the_market_are_told() -> None:
     assert found["watchdog_market_open{}"] == 1.0
 
 
+async def test_services_and_their_signs_of_life_are_told() -> None:
+    found = await samples(flowing())
+    assert [found[f"watchdog_service_up{{service={name}}}"] for name in ("mission-control", "strategy")] == [1.0, 0.0]
+    assert found["watchdog_service_healthy{service=strategy}"] == 0.0
+    assert found["watchdog_heartbeat_age_seconds{service=strategy}"] == 42.0
+    assert "watchdog_heartbeat_age_seconds{service=ops-cron}" not in found
+    assert found["watchdog_fact_known{fact=heartbeat,service=ops-cron}"] == 0.0
+    assert (found["watchdog_core_healthy{}"], found["watchdog_ingest_paused{}"]) == (0.0, 1.0)
+    assert found["watchdog_conditions{condition=CrashLoop}"] == 2.0
+    assert found["watchdog_conditions{condition=MemoryPressure}"] == 1.0
+
+
+SIGNALS = "project=p,subscription=signals-sub"
+BACKLOG, AGE = "metric=undelivered_messages,series=signals-sub", "metric=oldest_unacked_seconds,series=signals-sub"
+
+
+async def test_messages_on_their_way_are_told() -> None:
+    found = await samples(flowing())
+    assert found[f"watchdog_subscription_delivering{{{SIGNALS}}}"] == 1.0
+    assert found["watchdog_subscription_delivering{project=p,subscription=ticks-sub}"] == 0.0
+    assert found[f"watchdog_subscription_dead_letters_sound{{{SIGNALS}}}"] == 1.0
+    assert "watchdog_subscription_dead_letters_sound{project=p,subscription=ticks-sub}" not in found
+    assert found[f"watchdog_dead_letters_total{{{SIGNALS},topic=signals.dlq}}"] == 7.0
+
+
+async def test_what_is_measured_is_told_with_its_age_and_its_trend_and_an_unknown_value_has_no_sample() -> None:
+    found = await samples(flowing())
+    assert found[f"watchdog_metric_value{{{BACKLOG}}}"] == 400.0
+    assert found[f"watchdog_metric_age_seconds{{{BACKLOG}}}"] == 2.5
+    assert found[f"watchdog_trend_rising_seconds{{{BACKLOG}}}"] == 300.0
+    assert f"watchdog_trend_drain_seconds{{{BACKLOG}}}" not in found
+    assert found[f"watchdog_fact_known{{fact=metric,{BACKLOG}}}"] == 1.0
+    assert f"watchdog_metric_value{{{AGE}}}" not in found
+    assert f"watchdog_trend_rising_seconds{{{AGE}}}" not in found
+    assert found[f"watchdog_fact_known{{fact=metric,{AGE}}}"] == 0.0
+
+
+async def test_the_exchange_trades_after_the_grace_and_its_calendar_ends() -> None:
+    found = await samples(flowing())
+    assert (found["watchdog_market_open{}"], found["watchdog_market_trading{}"]) == (1.0, 0.0)
+    assert found["watchdog_market_calendar_horizon_seconds{}"] == 100 * 86_400
+
+
+async def test_what_is_out_of_sight_has_no_sample_but_for_what_was_counted() -> None:
+    found = await samples(flowing(blind=True))
+    gone = ("service_", "heartbeat_", "subscription_", "metric_", "trend_", "conditions", "market_", "core_", "ingest_")
+    assert not [name for name in found if name.startswith(tuple(f"watchdog_{kind}" for kind in gone))]
+    assert found[f"watchdog_dead_letters_total{{{SIGNALS},topic=signals.dlq}}"] == 7.0
+    assert found[f"watchdog_fact_known{{fact=metric,{BACKLOG}}}"] == 0.0
+
+
+async def test_of_many_series_the_unknown_come_first() -> None:
+    many = [measured("x", f"s{n:03}", Unknown("NoSeries") if n % 10 == 0 else 1.0) for n in range(LIMIT + 100)]
+    found = await samples(flowing(False, *many))
+    unknown = [n for n, value in found.items() if n.startswith("watchdog_fact_known{fact=metric") and not value]
+    assert len(unknown) == (LIMIT + 100) / 10 + 1
+    assert found["watchdog_facts_omitted{fact=metric}"] == 102.0
+
+
 async def test_the_number_of_series_is_bounded_the_unsafe_come_first_and_the_rest_is_counted() -> None:
     many = [mode(workload=f"w{n}") for n in range(LIMIT + 100)]
     culprits = [mode("LIVE", f"culprit{n}", unsafe=True) for n in range(50)]
@@ -160,17 +219,24 @@ async def test_a_value_without_end_or_that_utf_8_cannot_carry_breaks_nothing() -
 
 
 async def test_promtool_finds_nothing_to_complain_about(promtool: str) -> None:
-    for level in (safe(), passed(), unsafe(mode("LIVE", unsafe=True), LATENT, WIRING, REPORT)):
+    for level in (
+        safe(),
+        passed(),
+        flowing(),
+        flowing(blind=True),
+        unsafe(mode("LIVE", unsafe=True), LATENT, WIRING, REPORT),
+    ):
         body = (await scraped(level)).body
         ran = subprocess.run([promtool, "check", "metrics"], input=body, capture_output=True, check=False)
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
 
 
 async def test_open_metrics_is_spoken_to_who_asks_for_it() -> None:
-    answer = await scraped(unsafe(mode()), OPEN_METRICS)
-    assert answer.content_type.startswith("application/openmetrics-text; version=1.0.0")
-    families = open_metrics(answer.body.decode())  # type: ignore[no-untyped-call]
-    assert "watchdog_kill_switch_state" in {family.name for family in families}
+    for level, expected in ((unsafe(mode()), "watchdog_kill_switch_state"), (flowing(), "watchdog_dead_letters")):
+        answer = await scraped(level, OPEN_METRICS)
+        assert answer.content_type.startswith("application/openmetrics-text; version=1.0.0")
+        families = open_metrics(answer.body.decode())  # type: ignore[no-untyped-call]
+        assert expected in {family.name for family in families}
     assert (await scraped(unsafe())).content_type.startswith("text/plain; version=0.0.4")
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from tests.alerts import alert, level
 from tests.core.worlds import ABOVE_ZERO, WORKLOADS, World, at, saw, workload
 from tests.fakes import START, HandClock, Outside
-from tests.outlets.levels import COVERAGE, GAP, WRITE, mode, passed, safe, unsafe
+from tests.outlets.levels import COVERAGE, GAP, WRITE, flowing, measured, mode, passed, safe, unsafe
 from watchdog.core.alert import State
 from watchdog.core.assessment import Assessment
-from watchdog.core.facts import Subject
+from watchdog.core.facts import Subject, Unknown
 from watchdog.core.posture import Posture
 from watchdog.core.severity import Sev
 from watchdog.core.table import Table
@@ -40,7 +40,7 @@ async def test_healthz_is_the_posture_in_a_few_lines() -> None:
     assert said["safety"] == {"halted": {"reason": "Forbidden", "message": "by the test"}, "at_zero": False}
     assert said["alerts"] == {"sev0": 1, "sev1": 0, "sev2": 0, "sev3": 0, "pending": 0}
     assert said["open_incidents"] == 1
-    assert said["sources"]["kubernetes"] == {"up": False, "explanation": "Forbidden: switches"}
+    assert said["sources"]["kubernetes"] == {"up": False, "explanation": "Forbidden: by the test (switches)"}
 
 
 async def test_the_status_is_the_worst_that_holds_and_what_is_not_confirmed_is_never_safe() -> None:
@@ -249,3 +249,69 @@ async def test_the_headline_says_what_is_unsafe_and_what_still_is_before_what_is
     unjudged = replace(unsafe(), alerts=Table())
     assert "UNSAFE: an execution workload is above zero</h1>" in await page(unjudged)
     assert len((await page(level(alert(summary="x" * 999)))).partition("</h1>")[0].partition("<h1")[2]) < 300
+
+
+async def test_the_data_plane_is_told_in_one_document_and_each_metric_with_its_trend() -> None:
+    said = await told(flowing(), "/api/v1/data_plane")
+    assert list(said) == [
+        *("as_of", "market", "core", "ingest"),
+        *("services", "heartbeats", "conditions", "subscriptions", "dead_letters", "metrics", "omitted"),
+    ]
+    assert (said["market"]["trading"], said["core"]["healthy"], said["ingest"]["paused"]) == (False, False, True)
+    assert [one["service"] for one in said["services"]] == ["mission-control", "strategy"]
+    assert [one["subscription"] for one in said["subscriptions"]] == ["signals-sub", "ticks-sub"]
+    assert (said["dead_letters"][0]["count"], said["omitted"]) == (7, 0)
+    age, backlog = said["metrics"]
+    assert backlog["value"] == 400.0 and backlog["unknown"] is None
+    assert backlog["trend"] == {
+        "slope_per_second": 1.0,
+        "rising_seconds": 300.0,
+        "draining": False,
+        "drain_seconds": {"reason": "NotDraining", "message": ""},
+        "explanation": "rises by 1 a second, for 5 min",
+    }
+    assert age["value"] == age["trend"]["slope_per_second"] == {"reason": "NoSeries", "message": "it was there"}
+
+
+async def test_what_is_out_of_sight_says_so_in_the_document() -> None:
+    said = await told(flowing(blind=True), "/api/v1/data_plane")
+    assert {one["unknown"]["reason"] for one in said["metrics"] + said["services"]} == {"Forbidden"}
+    assert said["market"] == {"unknown": {"reason": "Forbidden", "message": "by the test"}}
+    later = await told(flowing(), "/api/v1/data_plane", later=61.0)
+    assert {one["unknown"]["reason"] for one in later["metrics"] + later["subscriptions"]} == {"Stale"}
+
+
+async def test_the_data_plane_document_is_bounded() -> None:
+    many = [measured("x", f"s{n}", 1.0) for n in range(600)]
+    said = await told(flowing(False, *many), "/api/v1/data_plane")
+    assert (len(said["metrics"]), said["omitted"]) == (500, 102)
+
+
+async def test_the_page_shows_what_is_measured_and_where_it_is_heading() -> None:
+    html = await page(flowing(False, measured("publish_rate", "", 0.25), measured("x", "<b>", 1.0)))
+    assert "<br>open until 16:00 · not healthy: strategy · ingestion is paused on purpose (file /x: INGEST" in html
+    assert (
+        "<td>undelivered_messages</td><td>signals-sub</td><td>400</td><td>rises by 1 a second, for 5 min</td>"
+        '<td class="age">2.5 s</td>'
+    ) in html
+    row = '<tr class="unknown"><td>oldest_unacked_seconds</td><td>signals-sub</td><td>unknown (NoSeries)</td>'
+    assert f"{row}<td>NoSeries: it was there</td>" in html
+    assert "<td>publish_rate</td><td></td><td>0.25</td>" in html
+    assert "<td>metric</td><td>publish_rate</td>" in html, "no slash after a name without a series"
+    assert "<b>" not in html
+    blind = await page(flowing(blind=True))
+    assert "<td>400</td>" not in blind and "<td>unknown (Forbidden)</td>" in blind
+    assert "Measured" not in await page(safe())
+
+
+async def test_the_page_shows_no_epoch_seconds_and_no_unknown_where_nothing_is_to_be_known() -> None:
+    html = await page(flowing(False, measured("publish_rate", "", 0.25)))
+    assert "<td>trend</td>" in html and "slope per second: 1" in html and "age seconds: " in html
+    assert "sampled at" not in html and "draining: no · explanation: " in html and "NotDraining" not in html
+    assert "drain seconds: unknown (TooFewSamples)" in html, "what is not known is told"
+
+
+async def test_a_secret_in_why_a_value_is_unknown_is_shown_nowhere() -> None:
+    odd = measured("x", "a", Unknown("Http500", "Authorization: Bearer s3cretS3cret"))
+    level = flowing(False, odd)
+    assert "s3cret" not in await page(level) + json.dumps(await told(level, "/api/v1/data_plane"))

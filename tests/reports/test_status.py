@@ -16,3 +16,14 @@ def test_one_is_not_many(number: int, said: str) -> None:
 def test_the_last_line_counts_alerts_and_incidents() -> None:
     said = text(Health("safe", "2026-11-23T15:00:00.000Z", 0.0, {}, {}, 1), ())
     assert said.splitlines()[-1] == "  0 alerts, 1 open incident"
+
+
+def test_a_column_is_as_wide_as_its_longest_name() -> None:
+    sources = {"kubernetes": {"up": True}, "pubsub_subscriptions": {"up": True}}
+    said = text(Health("safe", "2026-11-23T15:00:00.000Z", 0.0, {"halted": True, "at_zero": True}, sources, 0), ())
+    assert said.splitlines()[1:5] == [
+        "  halted               yes",
+        "  at zero              yes",
+        "  kubernetes           sees",
+        "  pubsub_subscriptions sees",
+    ]

@@ -53,7 +53,7 @@ groups:
         labels: {team: data}
         annotations: {summary: stale, description: why, runbook: RUNBOOK.md}
 """)
-    rises = (Rise(Sev.SEV1, 300.0), Rise(Sev.SEV1, 0.0))
+    rises = (Rise(Sev.SEV1, 300.0, conditional=False), Rise(Sev.SEV1, 0.0))
     assert rule.breach == Policy(Sev.SEV2, 5400.0, 15.0, False, rises)
     assert rule.unverifiable == Policy(Sev.SEV1, 60.0)
     assert (rule.name, rule.group, rule.each, rule.market_hours) == ("Stale", "market_data", "endpoint", True)

@@ -53,6 +53,16 @@ def misjudged(policy: Policy) -> Policy:
     return replace(policy, severity=Sev.SEV2 if policy.severity is Sev.SEV3 else Sev(policy.severity + 1))
 
 
+def forgetting(number: int) -> Callable[[Rule], Rule]:
+    def fault(rule: Rule) -> Rule:
+        rises, whens = rule.breach.rises, rule.whens
+        kept = replace(rule.breach, rises=rises[:number] + rises[number + 1 :])
+        return replace(rule, breach=kept, whens=whens[:number] + whens[number + 1 :])
+
+    return fault
+
+
+MOST_RISES = max(len(rule.breach.rises) for rule in SHIPPED)
 FAULTS: dict[str, Callable[[Rule], Rule | None]] = {
     "is missing": lambda rule: None,
     "is worth something else": lambda rule: replace(rule, breach=misjudged(rule.breach)),
@@ -69,6 +79,7 @@ FAULTS: dict[str, Callable[[Rule], Rule | None]] = {
         rule, unverifiable=replace(rule.unverifiable, severity=Sev.SEV3, for_seconds=1e9)
     ),
     "keeps other hours": lambda rule: replace(rule, market_hours=not rule.market_hours),
+    **{f"forgets rise {number}": forgetting(number) for number in range(MOST_RISES)},
 }
 
 
@@ -81,6 +92,8 @@ def planted() -> list[tuple[Rule, str]]:
     def shows(rule: Rule, fault: str) -> bool:
         if "cannot see" in fault:
             return can_be_unknown(rule)
+        if fault.startswith("forgets rise"):
+            return int(fault.split()[-1]) < len(rule.breach.rises)
         if fault == "keeps other hours":
             return rule.group == "market_data" and rule.each == "endpoint"
         return True

@@ -123,7 +123,7 @@ def test_what_fires_and_ends_between_two_steps_has_fired(tmp_path: Path) -> None
         ("{at: 0s, see: {agent: {live: {unknwn: X}}}}", "unknown: is missing"),
         ("{at: 0s, gone: [agnt]}", "gone: 'agnt' is not among the facts"),
         ("{at: 0s, sight: {clster: Timeout}}", "'clster' does not look"),
-        ("{at: 0s, market: ajar}", "market: expected open or closed"),
+        ("{at: 0s, market: ajar}", "market: expected open, closed or opening"),
         ("{at: 0s, alerts: [{sev: 0}]}", "alertname: is missing"),
         (
             "{at: 0s, alerts: [{alertname: AboveZero, state: fired}]}",

@@ -14,6 +14,7 @@ from watchdog.simulator import kubectl
 from watchdog.simulator.market_data import Lie, Verbatim
 from watchdog.simulator.platform import Floor, trading_floor
 from watchdog.simulator.ports import InProcessHttp
+from watchdog.simulator.services import saying
 from watchdog.simulator.virtual_time import VirtualClock
 
 SAFETY = "/mission-control/api/v1/safety"
@@ -82,6 +83,31 @@ async def test_a_fault_is_that_of_one_answer(floor: Floor) -> None:
     floor.services.faults["/strategy-engine/ops/status"] = Lie({"agent_mode": "LIVE"})
     assert (await told(floor, "/strategy-engine/ops/status"))["agent_mode"] == "LIVE"
     assert (await told(floor, "/mission-control/ops/status"))["agent_mode"] == "OBSERVE"
+
+
+async def test_a_service_may_say_that_it_is_not_well(floor: Floor) -> None:
+    floor.services.faults["/gamma-strategy/ops/status"] = saying("DEGRADED")
+    body = await told(floor, "/gamma-strategy/ops/status")
+    assert body["status"] == {"state": "DEGRADED"} and body["agent_mode"] == "EVAL"
+
+
+async def test_a_service_that_is_stopped_refuses_every_connection_until_it_is_started(floor: Floor) -> None:
+    floor.services.stop("mission-control")
+    for path in ("/mission-control/ops/status", "/mission-control/livez", SAFETY):
+        with pytest.raises(Unreachable, match="ConnectionRefused"):
+            await get(floor, path)
+    assert (await get(floor, "/strategy-engine/livez")).status == 200
+    floor.services.start("mission-control")
+    assert (await get(floor, "/mission-control/livez")).body == b"ok"
+
+
+async def test_ops_ui_is_a_page_and_says_nothing_of_itself(floor: Floor) -> None:
+    page = await get(floor, "/agenttrader-ops-ui/")
+    assert page.status == 200 and page.headers["content-type"].startswith("text/html") and b"Ops UI" in page.body
+    assert (await get(floor, "/agenttrader-ops-ui/livez")).status == 200
+    assert (await get(floor, "/agenttrader-ops-ui/ops/status")).status == 404
+    floor.services.faults["/agenttrader-ops-ui/"] = Verbatim(b"", 302, {"Location": "/login"})
+    assert (await get(floor, "/agenttrader-ops-ui/")).status == 302
 
 
 @pytest.mark.parametrize("path", ["/", "/strategy-engine", "/strategy-engine/healthz", "/strategy-engine/ops/status/x"])

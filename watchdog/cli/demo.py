@@ -31,7 +31,8 @@ def demo(options: argparse.Namespace) -> int:
     from watchdog.simulator.scenarios import SCENARIOS
 
     if options.scenario == "list":
-        print("\n".join(f"{scenario.name:18} {scenario.does}" for scenario in SCENARIOS.values()))
+        width = max(map(len, SCENARIOS))
+        print("\n".join(f"{scenario.name:<{width}} {scenario.does}" for scenario in SCENARIOS.values()))
         return Exit.FINE
     if options.scenario and options.scenario not in SCENARIOS:
         return refuse(f"--scenario: expected one of {', '.join(SCENARIOS)}, found {options.scenario!r}")

@@ -65,6 +65,7 @@ class Rise:
 
     severity: Sev
     for_seconds: float
+    conditional: bool = True  # it has a condition of its own; otherwise time alone makes the breach worse
 
 
 @dataclass(frozen=True, slots=True)

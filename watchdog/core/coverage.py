@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeVar
 
-from watchdog.core.facts import Api, Blindspot, Fact, Grant, Subject, Unknown
+from watchdog.core.facts import Api, Blindspot, Fact, Grant, Unknown
 from watchdog.core.observation import Scope, Sees
-from watchdog.core.posture import SAFETY_KINDS, Posture
+from watchdog.core.outage import SAFETY_KINDS
+from watchdog.core.posture import Posture
 from watchdog.core.redaction import redacted_text
 
 F = TypeVar("F", bound=Fact)
@@ -105,7 +106,7 @@ def _row(posture: Posture, those: list[tuple[Scope, Sees]]) -> Row:
     sees, scopes = those[0][1], tuple(scope for scope, _ in those)
     problems = [why for scope in scopes if (why := posture.sights[scope].unknown(posture.at)) is not None]
     enough = not problems if sees.every else len(problems) < len(scopes)
-    why = _unknown_inside(posture, sees.subject) if enough else problems[0]
+    why = _unknown_inside(posture, sees) if enough else problems[0]
     if why is not None:
         return Row(*_named(sees), "not_observed", scopes, None, why.reason, why.message)
     ages = [age for scope in scopes if (age := _age(posture, scope)) is not None]
@@ -128,10 +129,13 @@ def _age(posture: Posture, scope: Scope) -> float | None:
     return round(max(0.0, posture.at.since(sight.last_success)), 3)
 
 
-def _unknown_inside(posture: Posture, subject: Subject | None) -> Unknown | None:
+def _unknown_inside(posture: Posture, sees: Sees) -> Unknown | None:
     """Somebody looked, and could not tell."""
-    known = None if subject is None else posture.facts.get(subject)
-    values = () if known is None else (getattr(known.fact, field.name) for field in fields(known.fact))
+    known = None if sees.subject is None else posture.facts.get(sees.subject)
+    if known is None:
+        return None
+    names = (sees.field,) if sees.field else tuple(field.name for field in fields(known.fact))
+    values = (getattr(known.fact, name) for name in names)
     return next((value for value in values if isinstance(value, Unknown)), None)
 
 

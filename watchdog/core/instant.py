@@ -31,3 +31,13 @@ class Instant:
 def rfc3339(wall: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as Alertmanager, Kubernetes and Cloud Logging read it."""
     return wall.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_rfc3339(text: str) -> datetime | None:
+    """The aware time that a text names; ``None`` where it is none, or says nothing of its offset from UTC (RFC 3339,
+    5.6; letter case does not matter there)."""
+    try:
+        time = datetime.fromisoformat(text.strip().upper())
+    except ValueError:
+        return None
+    return time if time.tzinfo is not None else None

@@ -67,17 +67,19 @@ class Observation:
 class Sees:
     """One thing that a scope looks at, as the coverage report names it."""
 
-    area: str  # kind | namespace | config_map_key | variable | self_report | file | api
+    area: str  # kind | namespace | config_map_key | variable | self_report | file | api | metric | subscription | ...
     what: str  # 'deployments.apps', 'trading-floor', 'agenttrader-kill-switch: EXECUTION_HALTED', 'AGENT_MODE'
     where: str = ""  # a namespace; empty: every namespace, or none at all
     every: bool = False  # it is observed only while every scope that sees it does; otherwise one of them suffices
     subject: Subject | None = None  # the fact that holds it: an Unknown inside is why it is not observed
+    field: str = ""  # the one field of it that counts; empty: all of them
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """What a scope promises: the kinds of fact that it carries, and for how many seconds one look holds.
 
+    ``safety``: what it shows bears on a Sev-0 rule though its kinds as such do not; not to see it is worth Sev-1.
     ``quiet``: it sees without saying so (an open WATCH). Its silence before a failure was no blindness. ``sees`` is for
     the coverage report, and for nothing else.
     """
@@ -86,3 +88,4 @@ class Coverage:
     stale_after: float
     quiet: bool = False
     sees: tuple[Sees, ...] = ()
+    safety: bool = False

@@ -8,23 +8,22 @@ second.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from watchdog.core.agreement import STATING, Statements, agreed
 from watchdog.core.excursion import Excursions
-from watchdog.core.facts import GLOBALS, Agreement, Fact, Source, Subject, Unknown
+from watchdog.core.facts import GLOBALS, Agreement, Fact, Safety, Source, Subject, Unknown
 from watchdog.core.instant import Instant
 from watchdog.core.known import NEVER_OBSERVED, Change, Gone, Known, Sight, State
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
+from watchdog.core.outage import carries_safety, explained, reworded
 from watchdog.core.safety import Tallies, counted, safety
 from watchdog.core.services import Few, core, ingest
 from watchdog.core.table import Table
 from watchdog.core.totals import Totals
-
-SAFETY_KINDS = frozenset({"kill_switch", "workload", "mode", "latent", "wiring"})
-"""What a source that carries it must see within seconds. What a service says of itself is not among them: that it does
-not answer is an outage of that service, and what it would say is seen in the cluster too."""
+from watchdog.core.trend import Past, Trends
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +34,37 @@ class Posture:
     tallies: Tallies = field(default_factory=dict)  # of what bears on safety
     excursions: Excursions = field(default_factory=Excursions)
     statements: Statements = field(default_factory=Statements)
+    trends: Trends = field(default_factory=Trends)
     few: Few = field(default_factory=Few)
     totals: Totals = field(default_factory=Totals)
+    blind: Mapping[Scope, Unknown] = field(default_factory=dict)  # the scopes that did not see at ``at``, and why
+    stale_from: float | None = None  # before this monotonic second, silence alone makes no scope stale
     changes: tuple[Change, ...] = ()  # since the last turn, derived facts included
     regained: frozenset[Scope] = frozenset()  # scopes that were unknown at the last turn and hold again
 
     @classmethod
     def initial(cls, at: Instant, coverage: Mapping[Scope, Coverage]) -> Posture:
         """Nothing has been seen: every scope is NeverObserved, and unknown since now."""
-        return cls(at, {scope: Sight(promise, at) for scope, promise in coverage.items()})
+        sights = {scope: Sight(promise, at) for scope, promise in coverage.items()}
+        return cls(at, sights, blind=dict.fromkeys(sights, NEVER_OBSERVED))
 
     def updated(self, at: Instant, observations: Iterable[Observation]) -> Posture:
         """The posture after these observations, as of ``at``."""
-        sights, states = dict(self.sights), dict[Subject, list[State]]()
+        observations = tuple(observations)
+        sights, states, past = dict(self.sights), dict[Subject, list[State]](), list[Past]()
         for observation in observations:
             sights[observation.scope] = _looked(sights[observation.scope], observation)
             if isinstance(observation.facts, Facts):
                 self._take(observation.scope, observation.facts, observation.at, states)
-        regained = frozenset(
-            s for s, sight in sights.items() if self.sights[s].unknown(self.at) and not sight.unknown(at)
-        )
-        seen = self._with(replace(self, at=at, sights=sights, changes=(), regained=regained), states)
-        return _derived(self, seen)
+                past.append(observation.facts.past)
+        touched = sights if self._may_be_stale(at) else dict.fromkeys(o.scope for o in observations)
+        blind = _blind(self.blind, sights, touched, at)
+        regained = frozenset(scope for scope in touched if scope in self.blind and scope not in blind)
+        seeing = (sight for scope, sight in sights.items() if scope in touched and scope not in blind)
+        stale_from = _earliest(None if touched is sights else self.stale_from, seeing)
+        looked = replace(self, at=at, sights=sights, changes=(), regained=regained, blind=blind, stale_from=stale_from)
+        seen = self._with(looked, states)
+        return _derived(self, seen, chain.from_iterable(past))
 
     def _take(self, scope: Scope, facts: Facts, at: Instant, states: dict[Subject, list[State]]) -> None:
         for fact in facts.seen:
@@ -122,10 +130,11 @@ class Posture:
         return self.sights[scope].unknown(self.at)
 
     def next_stale(self) -> float | None:
-        """The monotonic second at which silence alone makes something unknown."""
-        return min(
-            (s.stale_at for s in self.sights.values() if s.stale_at and s.stale_at >= self.at.mono), default=None
-        )
+        """The monotonic second at which silence alone makes something unknown, at the earliest."""
+        return self.stale_from
+
+    def _may_be_stale(self, at: Instant) -> bool:
+        return self.stale_from is not None and at.mono > self.stale_from
 
 
 def _looked(sight: Sight, observation: Observation) -> Sight:
@@ -135,6 +144,22 @@ def _looked(sight: Sight, observation: Observation) -> Sight:
     if observation.facts.partial:
         return sight
     return replace(sight, last_success=observation.at, problem=None, failed_at=None)
+
+
+def _blind(
+    before: Mapping[Scope, Unknown], sights: Mapping[Scope, Sight], touched: Iterable[Scope], at: Instant
+) -> Mapping[Scope, Unknown]:
+    """Costs what was touched: of the others nothing changes before one may be stale."""
+    now = {scope: sights[scope].unknown(at) for scope in touched}
+    if all(before.get(scope) == why for scope, why in now.items()):
+        return before
+    return {scope: why for scope, why in {**before, **now}.items() if why is not None}
+
+
+def _earliest(bound: float | None, seeing: Iterable[Sight]) -> float | None:
+    """A lower bound: a scope that looked again since is stale later, and is asked again when the bound is reached."""
+    due = [sight.stale_at for sight in seeing if sight.stale_at is not None]
+    return min(due if bound is None else (bound, *due), default=None)
 
 
 def _counts(
@@ -158,15 +183,16 @@ def _is_new(facts: Table[Subject, Known], known: Known) -> bool:
 # Derived facts
 
 
-def _derived(before: Posture, seen: Posture) -> Posture:
+def _derived(before: Posture, seen: Posture, past: Past) -> Posture:
     """``seen`` with all that follows from it. Costs what changed, and what there is of sources."""
     excursions, told = seen.excursions.after(seen.changes, seen.at)
     statements, agreements = _agreements(before, seen)
+    trends, courses = seen.trends.after(seen.changes, past, seen.facts, seen.at)
     few = seen.few.after(seen.changes)
-    states = {**told, **agreements}
-    derived = (*_sources(seen), _safety(seen), *_platform(seen, few))
-    states |= {k.fact.subject: [k] for k in derived if _is_new(seen.facts, k)}
-    after = seen._with(replace(seen, excursions=excursions, statements=statements, few=few), states)
+    states = {**told, **agreements, **courses}
+    follows = _follows(before, seen, few)
+    states |= {known.fact.subject: [known] for known in follows if _is_new(seen.facts, known)}
+    after = seen._with(replace(seen, excursions=excursions, statements=statements, trends=trends, few=few), states)
     return replace(after, totals=seen.totals.after(after.changes, before.facts))
 
 
@@ -174,7 +200,7 @@ def _agreements(before: Posture, seen: Posture) -> tuple[Statements, Mapping[Sub
     """The agreements that changed: those whose statements did, and all of them where sight was lost or regained."""
     stating = (change.subject for change in seen.changes if change.subject.kind in STATING)
     statements, touched = seen.statements.after((s, before.facts.get(s), seen.facts.get(s)) for s in stating)
-    if seen.regained or _lost(before, seen):
+    if _turned(before, seen):
         touched = {**statements.compared, **touched}
     found = {setting: _agreement(statements, setting, seen) for setting in touched}
     states: dict[Subject, list[State]] = {}
@@ -194,40 +220,51 @@ def _agreement(statements: Statements, setting: str, seen: Posture) -> Known | N
     return agreed(setting, told, seen.unseen, lambda scope: seen.sights[scope].unseen_since)
 
 
-def _lost(before: Posture, seen: Posture) -> bool:
-    return any(
-        sight.unknown(seen.at) is not None and before.sights[scope].unknown(before.at) is None
-        for scope, sight in seen.sights.items()
-    )
+def _follows(before: Posture, seen: Posture, few: Few) -> Iterator[Known]:
+    """What follows from sight and from a few facts, as far as that changed."""
+    turned = _turned(before, seen)
+    told = (scope for scope in turned if not reworded(before.blind.get(scope), seen.blind.get(scope)))
+    for source in dict.fromkeys(scope.source for scope in told):
+        yield _source(seen, source, [scope for scope in seen.sights if scope.source == source])
+    if turned or seen.tallies is not before.tallies:
+        yield _safety(seen)
+    if turned or few is not before.few:
+        yield Known(core(few, seen.why_unseen), seen.at, None)
+        yield Known(ingest(few, seen.why_unseen), seen.at, None)
 
 
-def _sources(posture: Posture) -> Iterable[Known]:
-    by_source: dict[str, list[Scope]] = {}
-    for scope in posture.sights:
-        by_source.setdefault(scope.source, []).append(scope)
-    for source, scopes in by_source.items():
-        yield _source(posture, source, scopes)
+def _turned(before: Posture, seen: Posture) -> Sequence[Scope]:
+    """The scopes that see and did not at the last turn, or the other way round, or do not for another reason; at the
+    first turn all of them."""
+    if Subject(Safety.KIND, ()) not in before.facts:
+        return tuple(seen.sights)
+    if before.blind is seen.blind:
+        return ()
+    return [s for s in {**before.blind, **seen.blind} if before.blind.get(s) != seen.blind.get(s)]
 
 
 def _source(posture: Posture, source: str, scopes: list[Scope]) -> Known:
-    failing = [(scope, problem) for scope in scopes if (problem := posture.sights[scope].unknown(posture.at))]
-    safety = any(posture.sights[scope].coverage.provides & SAFETY_KINDS for scope in scopes)
-    explanation = _grouped((problem.reason, scope.part or "it") for scope, problem in failing)
-    since = min((posture.sights[s].unseen_since for s, _ in failing), key=lambda i: i.mono, default=posture.at)
-    return Known(Source(source, not failing, safety, explanation), since, None)
+    promised = {scope: posture.sights[scope].coverage for scope in scopes}
+    failing = {scope: problem for scope in scopes if (problem := posture.sights[scope].unknown(posture.at))}
+    safety = carries_safety(promised.values(), [promised[scope] for scope in failing])
+    explanation = explained((scope.part, problem) for scope, problem in failing.items())
+    fact = Source(source, not failing, safety, explanation)
+    return Known(fact, _down_since(posture, fact, list(failing)), None)
 
 
-def _grouped(failing: Iterable[tuple[str, str]]) -> str:
-    """'ConnectionRefused: watch pods, read ConfigMap x; Forbidden: watch deployments'."""
-    parts: dict[str, list[str]] = {}
-    for reason, part in failing:
-        parts.setdefault(reason, []).append(part)
-    return "; ".join(f"{reason}: {', '.join(those)}" for reason, those in parts.items())
+def _down_since(posture: Posture, fact: Source, failing: Sequence[Scope]) -> Instant:
+    """Since the last look that succeeded, of those that bear on safety if one of them fails. Where they see again and
+    others do not yet, that is another finding, and begins now: else each recovery would page once more."""
+    bearing = [scope for scope in failing if posture.sights[scope].coverage.safety] if fact.safety else []
+    since = [posture.sights[scope].unseen_since for scope in bearing or failing]
+    held = posture.facts.get(fact.subject)
+    if not fact.safety and held is not None and isinstance(held.fact, Source) and failing and not held.fact.up:
+        since = [posture.at] if held.fact.safety else [max(min(since, key=_mono), held.since, key=_mono)]
+    return min(since, key=_mono, default=posture.at)
 
 
-def _platform(posture: Posture, few: Few) -> Iterator[Known]:
-    for fact in (core(few, posture.why_unseen), ingest(few, posture.why_unseen)):
-        yield Known(fact, posture.at, None)
+def _mono(at: Instant) -> float:
+    return at.mono
 
 
 def _safety(posture: Posture) -> Known:

@@ -16,6 +16,7 @@ REDACTED = "[redacted]"
 
 _WORD = r"(?:secret|token|password|passwd|api[_\-]?key|private[_\-]?key|authorization)"
 _SENSITIVE = re.compile(_WORD, re.IGNORECASE)
+_SUSPICIOUS = re.compile(rf"{_WORD}|jwt|cookie|credential|\bauth|-----BEGIN|\beyJ[\w\-]{{8,}}", re.IGNORECASE)
 _VALUE = r"(?:\"(?:[^\"\\]|\\.)*+\"?|'[^']*+'?|[^\s,;&}\]\"']++)"
 
 
@@ -40,6 +41,11 @@ _NAMING = ("name", "key", "variable")
 def is_sensitive(name: str) -> bool:
     """Whether what stands under this name must not be shown."""
     return _SENSITIVE.search(name) is not None
+
+
+def may_be_sensitive(text: str) -> bool:
+    """Whether a text of unknown form, or the name of something, so much as mentions a secret, or looks like one."""
+    return _SUSPICIOUS.search(text) is not None
 
 
 def redacted(value: object, name: str = "") -> object:

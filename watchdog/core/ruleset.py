@@ -43,7 +43,7 @@ class Rule(Protocol):
     def unverifiable(self) -> Policy: ...
     @property
     def market_hours(self) -> bool:
-        """It begins only while the market is open (unknown is open)."""
+        """It begins only while the market is trading: open, and past the grace after the bell (unknown is trading)."""
         ...
 
     def judge(self, fact: Fact, globals_: Globals) -> Judgement:
@@ -74,6 +74,6 @@ class RuleSet:
 
 
 def may_begin(rule: Rule, globals_: Globals) -> bool:
-    """What holds in market hours only begins only then; unknown hours count as open."""
+    """What holds in market hours only begins only then, once what must flow by then is late; unknown hours count."""
     market = globals_[Market.KIND]
-    return not (rule.market_hours and isinstance(market, Market) and not market.open)
+    return not (rule.market_hours and isinstance(market, Market) and not market.trading)

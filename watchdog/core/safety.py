@@ -56,12 +56,12 @@ def zero(workload: Workload) -> bool | Unknown:
 
 
 def counted(tallies: Tallies, changes: Iterable[tuple[Subject, Scope, Fact, int]]) -> Tallies:
-    """The tallies after facts came (+1) and went (-1)."""
-    after = dict(tallies)
+    """The tallies after facts came (+1) and went (-1): the very same if none of them bears on safety."""
+    after = tallies
     for subject, scope, fact, count in changes:
         if (value := bears_on(fact)) is not None:
             key = (fact.KIND, scope)
-            after[key] = after.get(key, Tally()).with_(subject, value, count)
+            after = {**after, key: after.get(key, Tally()).with_(subject, value, count)}
     return after
 
 

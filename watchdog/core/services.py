@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 from watchdog.core.facts import Core, Fact, Ingest, Pause, Service, Subject, Unknown
 from watchdog.core.known import Change, Gone, Known
 from watchdog.core.observation import Scope
 
+Criticality: TypeAlias = Literal["critical", "important", "optional", "informational"]
+"""What a service is worth to the platform, as stanzas state it. domain.md §6."""
 CORE = ("critical", "important")
 Unseen = Callable[[Scope], Unknown | None]
 """Why what a scope said does not hold now; ``None`` while it does."""

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import product
 from math import inf, prod
 from typing import NamedTuple, TypeAlias
@@ -113,6 +114,11 @@ def possible(history: History, config_map: str, key: str, start: Start | None) -
     return tuple(found)
 
 
+def newest_from(history: History) -> float:
+    """Who starts at this instant (by ``Start.earliest``) or later can have read the newest value only."""
+    return max((max(_began(sight), _settled(sight)) for sight in history), default=inf)
+
+
 def _credible(before: Sight, sight: Sight) -> Sight:
     """A change that claims to be older than a sight of what was before: the claim is wrong (managedFields can be
     reset), the sight is not."""
@@ -168,7 +174,8 @@ def _text(instant: float) -> str:
 # What a container depends on
 
 
-def asked(container: Container, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+@lru_cache(4096)
+def asked(container: Container, names: frozenset[str]) -> tuple[tuple[str, str], ...]:
     """The ConfigMap keys that ``names`` may come from, each once and in the order of the container's entries."""
     wanted = dict.fromkeys(sorted(needed(container, names)))
     found: dict[tuple[str, str], None] = {}
@@ -190,7 +197,7 @@ Place: TypeAlias = tuple[str, str]
 """A ConfigMap and a key of it."""
 
 
-def views(container: Container, names: Iterable[str], now: ConfigMaps, held: Held) -> tuple[ConfigMaps, ...]:
+def views(container: Container, names: frozenset[str], now: ConfigMaps, held: Held) -> tuple[ConfigMaps, ...]:
     """The ConfigMaps as the kubelet may have read them for a container that runs. Those that are not in sight now stay
     so; whatever it could not have started without was there. Every value that a name may have stands in one of them;
     which values of different names go together matters only where one refers to another."""

@@ -1,4 +1,4 @@
-"""What the platform's own reader concludes from the text of a kill switch. domain.md §3."""
+"""What the platform's own readers conclude from the text of a switch. domain.md §3, §6."""
 
 from __future__ import annotations
 
@@ -22,3 +22,9 @@ def halted(text: str) -> tuple[bool, str]:
     """Whether trading is halted by a switch that was read, and why: whatever is not truthy is not halted."""
     line = first_line(text)
     return truthy(text.partition("\n")[0]), f'the value is "{line}"' if line else "the value is empty"
+
+
+def paused(text: str) -> bool:
+    """Whether a switch that enables something (``INGEST_ENABLED``) pauses it: only what is plainly off does, and to be
+    unset or empty is to be enabled. domain.md §6."""
+    return text.partition("\n")[0].strip().lower() in FALSY - {""}

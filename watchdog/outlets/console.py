@@ -82,7 +82,7 @@ def _what(edge: Edge) -> str:
 
 def _where(alert: Alert) -> Iterator[str]:
     yield alert.identity.rule
-    where = "/".join(value for _, value in alert.identity.subject.labels)
+    where = "/".join(value for _, value in alert.identity.subject.labels if value)
     yield where or alert.identity.subject.kind
     if alert.identity.cause is Cause.UNVERIFIABLE:
         yield "could not be verified"

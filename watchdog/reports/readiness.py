@@ -98,9 +98,10 @@ def _untold_safety(assessment: Assessment) -> Iterator[str]:
 
 
 def _worth(rule: Rule, judgement: Judgement) -> int:
-    """The Sev at first sight: a rise counts if it holds and does not have to be waited for."""
+    """The Sev that it will have if it stays as it is: a pipeline cannot wait. Time alone makes nothing worse yet."""
     rises = zip(rule.breach.rises, judgement.rises, strict=True)
-    return int(min([rule.breach.severity, *(rise.severity for rise, holds in rises if holds and not rise.for_seconds)]))
+    due = (rise.severity for rise, holds in rises if holds and (rise.conditional or not rise.for_seconds))
+    return int(min([rule.breach.severity, *due]))
 
 
 def _judgements(assessment: Assessment, rules: RuleSet) -> Iterator[tuple[Known, Rule, Judgement]]:

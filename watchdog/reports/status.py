@@ -54,8 +54,10 @@ def exit_code(health: Health) -> Exit:
 
 def text(health: Health, alerts: tuple[Alert, ...]) -> str:
     lines = [f"{health.status.upper()} as of {health.as_of} ({health.age_seconds:.1f} s ago)"]
-    lines += [f"  {name:<16} {_known(value)}" for name, value in _safety(health.safety).items()]
-    lines += [f"  {name:<16} {_seen(source)}" for name, source in health.sources.items()]
+    safety = _safety(health.safety)
+    width = max(map(len, (*safety, *health.sources)))
+    lines += [f"  {name:<{width}} {_known(value)}" for name, value in safety.items()]
+    lines += [f"  {name:<{width}} {_seen(source)}" for name, source in health.sources.items()]
     for alert in alerts:
         lines.append(f"  Sev-{alert.sev} {alert.state:<9} {alert.annotations.get('summary', alert.alertname)}")
         lines.append(f"                  since {alert.active_since} · incident {alert.incident or 'none yet'}")

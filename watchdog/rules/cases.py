@@ -33,6 +33,7 @@ from watchdog.core.facts import (
     KINDS,
     OBSERVED,
     Blindspot,
+    DeadLetters,
     Endpoint,
     Fact,
     Gap,
@@ -40,9 +41,12 @@ from watchdog.core.facts import (
     KillSwitch,
     Latent,
     Market,
+    Metric,
     Mode,
     Receiver,
     SelfReport,
+    Subscription,
+    Trend,
     Unknown,
     UnseenWrite,
     Watchdog,
@@ -61,6 +65,8 @@ _TOGETHER: Mapping[str, tuple[str, ...]] = {
     ),
     "services": (SelfReport.KIND,),
     "data_plane": (Endpoint.KIND,),
+    "pubsub": (Subscription.KIND, DeadLetters.KIND),
+    "promql": (Metric.KIND, Trend.KIND),  # a trend is derived, and as unseen as its metric; a test tells either
     "calendar": (Market.KIND,),
     "outlets": (Receiver.KIND,),
 }
@@ -82,7 +88,7 @@ SCOPES: Mapping[str, tuple[Scope, ...]] = {
 }
 SEEN = "seen"
 
-_KINDS = (*(cls.KIND for cls in OBSERVED if cls is not Market), Watchdog.KIND)
+_KINDS = (*(cls.KIND for cls in OBSERVED), Trend.KIND, Watchdog.KIND)
 _CAUSES, _STATES, _SEVS = ("", *Cause), ("", *State), tuple(int(sev) for sev in Sev)
 
 
@@ -195,8 +201,8 @@ def _step(step: Stanza, now: dict[str, Fact]) -> Step:
     step.required("at")
     seen = tuple(_see(step, now))
     if step.has("market"):
-        is_open = step.choice("market", ("open", "closed")) == "open"
-        seen = (Market("NYSE", is_open, "open" if is_open else "closed", is_open, 3650), *seen)
+        stands = step.choice("market", ("open", "closed", "opening"))  # opening: in the grace after the bell
+        seen = (Market("NYSE", stands != "closed", stands, stands == "open", 3650), *seen)
     gone = tuple(now[name] for name in step.texts("gone") if _is_known(step, "gone", name, now))
     alerts = tuple(_expected(alert) for alert in step.stanzas("alerts", "alert")) if step.has("alerts") else None
     return Step(step.place, step.seconds("at"), seen, gone, dict(_sight(step)), alerts)

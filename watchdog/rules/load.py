@@ -170,7 +170,7 @@ class _Reading:
         for rise in stanza.stanzas("rise", "rise"):
             rise.only("severity", "when", "for")
             rise.required("severity")
-            rises.append(Rise(_sev(rise), rise.seconds("for")))
+            rises.append(Rise(_sev(rise), rise.seconds("for"), conditional=rise.has("when")))
             whens.append(_expression(rise, "when", each) if rise.has("when") else None)
             if not rise.has("when") and not rise.has("for"):
                 rise.refuse("", "expected 'when', 'for' or both")

@@ -12,6 +12,7 @@ from sys import maxsize
 from watchdog.simulator.cluster import Cluster
 from watchdog.simulator.custom import ROLLOUTS, SCALED_OBJECTS
 from watchdog.simulator.errors import ApiError
+from watchdog.simulator.fates import Fates
 from watchdog.simulator.history import Event, Record
 from watchdog.simulator.reconcilers.autoscalers import reconcile_autoscaler
 from watchdog.simulator.reconcilers.cron_jobs import reconcile_cron_job
@@ -19,6 +20,7 @@ from watchdog.simulator.reconcilers.daemon_sets import reconcile_daemon_set
 from watchdog.simulator.reconcilers.deployments import reconcile_deployment
 from watchdog.simulator.reconcilers.garbage import reconcile_namespace, reconcile_ownership
 from watchdog.simulator.reconcilers.jobs import reconcile_job
+from watchdog.simulator.reconcilers.nodes import reconcile_node
 from watchdog.simulator.reconcilers.owned import USUAL_PACE, Pace, Timers, World, owners
 from watchdog.simulator.reconcilers.pods import reconcile_pod
 from watchdog.simulator.reconcilers.recorder import reconcile_event
@@ -57,7 +59,7 @@ _RECONCILERS: Mapping[Resource, _Reconcile] = {
     ROLLOUTS: reconcile_rollout,
     SCALED_OBJECTS: reconcile_scaled_object,
     PODS: reconcile_pod,
-    NODES: lambda _, __: None,
+    NODES: reconcile_node,
     NAMESPACES: reconcile_namespace,
     EVENTS: reconcile_event,
 }
@@ -103,8 +105,9 @@ class Controller:
     ) -> None:
         """``time``: a monotonic clock; by default that of the running loop."""
         self._time = time or (lambda: asyncio.get_running_loop().time())
-        self._world = World(cluster, pace, Timers(self._time), records_events=records_events)
         self._agenda, self._woken = _Agenda(), asyncio.Event()
+        self.kubelet = Fates(cluster, self._poke)
+        self._world = World(cluster, pace, Timers(self._time), self.kubelet, records_events=records_events)
 
     async def run(self) -> None:
         """Until it is cancelled. What is already stored is taken up first."""
@@ -115,6 +118,10 @@ class Controller:
                 while self._worked():
                     await asyncio.sleep(0)  # a request never waits for more than one object
                 await self._next()
+
+    def _poke(self, record: Record) -> None:
+        self._agenda.add((record.resource, record.key), self._time())
+        self._woken.set()
 
     def settle(self) -> None:
         """Works, without waiting, until nothing is left to do. Meant for a pace of zero."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,7 +17,10 @@ from watchdog.simulator.pager import Pager
 from watchdog.simulator.platform import trading_floor
 from watchdog.simulator.play import guarding, perform
 from watchdog.simulator.scenarios import Scenario, Step
-from watchdog.simulator.scene import Addresses, configured, served, shipped
+from watchdog.simulator.scene import Addresses, configured, pubsub, served, shipped
+
+SAMPLED_EVERY = 5.0
+"""Seconds between two samples of a metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ The trading floor is simulated; the watchdog that guards it is the real one, wit
   status page      {status}
   market data      {market_data}/healthz
   services         {services}/mission-control/ops/status, .../api/v1/safety
-  watched          kill switches, AGENT_MODE and related variables, {workloads} execution workloads, market data
+  watched          kill switches, AGENT_MODE and related variables, {workloads} execution workloads, market data,
+                   services, {subscriptions} subscriptions and their dead letters, {metrics} metrics, Cloud Run
   market           {market}
 Try, in another terminal:
   kubectl -s {api} -n agenttrader scale deploy/execution-agent --replicas=1
@@ -54,6 +59,10 @@ Try, in another terminal:
       --type merge -p '{{"data":{{"EXECUTION_HALTED":"0"}}}}'
   kubectl -s {api} -n trading-floor set env statefulset/gamma-strategy AGENT_MODE=LIVE
   curl -X POST {market_data}/tick/stop    # stale data pages in market hours only: --clock sets the time
+  curl -X POST {market_data}/poison       # a dead letter; /poison/flood: twelve; /drain: somebody has looked
+  curl -X POST {market_data}/consumer/stop    # a backlog that is an hour old; /consumer/start
+  curl -X POST {market_data}/errors/raise     # 8 % of market-ingest's answers are errors; /errors/clear
+  curl -X POST {market_data}/ops-ui/stop      # Ops UI is down; /ops-ui/start
 Pages appear below; Ctrl-C ends.
 """
 
@@ -66,11 +75,13 @@ async def serve(start: datetime | None, scenario: Scenario | None, stop: asyncio
         ports = await stack.enter_async_context(real_ports("127.0.0.1", listening.status, {}))
         ports = replace(ports, clock=ShiftedClock(ports.clock, start) if start else ports.clock)
         floor, pager = trading_floor(lambda: ports.clock.now().wall), Pager(ports.clock.now)
+        floor.data.metrics.every, floor.data.metrics.late = SAMPLED_EVERY, 0.0  # nobody who plays waits for minutes
         addresses = await stack.enter_async_context(
             served(floor, pager, listening.api, listening.market_data, listening.services)
         )
         configuration = configured(addresses, console=True)
-        daemon = Daemon(configuration.plan, replace(ports, labels=configuration.labels))
+        ports = replace(ports, labels=configuration.labels, pubsub=pubsub(floor))
+        daemon = Daemon(configuration.plan, ports)
         async with guarding(floor, daemon), asyncio.TaskGroup() as group:
             ports.terminal.write(_introduction(daemon, addresses, listening))
             steps = scenario.steps if scenario else ()
@@ -85,13 +96,15 @@ def _show(terminal: Terminal, step: Step) -> None:
 
 def _introduction(daemon: Daemon, addresses: Addresses, listening: Listening) -> str:
     posture = daemon.assessment.posture
-    market = posture.globally(Market.KIND)
+    market, known = posture.globally(Market.KIND), Counter(subject.kind for subject in posture.facts)
     return INTRODUCTION.format(
         config=shipped().relative_to(shipped().parent.parent),
         api=f"http://127.0.0.1:{listening.api}",
         status=f"http://127.0.0.1:{listening.status}/",
         market_data=addresses.market_data,
         services=addresses.services,
-        workloads=sum(subject.kind == "workload" for subject in posture.facts),
+        workloads=known["workload"],
+        subscriptions=known["subscription"],
+        metrics=known["metric"],
         market=getattr(market, "explanation", "unknown"),
     )

@@ -60,6 +60,15 @@ def set_env(cluster: Cluster, type: str, namespace: str, name: str, **variables:
     return cluster.update(record, strategically_merged(record.object, change), Author("kubectl-set"))
 
 
+def set_image(cluster: Cluster, type: str, namespace: str, name: str, image: str) -> Record:
+    """``kubectl set image`` for every container of the template."""
+    record = get(cluster, type, namespace, name)
+    containers = record.object["spec"]["template"]["spec"]["containers"]
+    listed = [{"name": container["name"], "image": image} for container in containers]
+    change = {"spec": {"template": {"spec": {"containers": listed}}}}
+    return cluster.update(record, strategically_merged(record.object, change), Author("kubectl-set"))
+
+
 def _with_variables(container: JSON, variables: dict[str, str | None]) -> JSON:
     """The order is sent along, as set env does: without it a new variable would come first."""
     names = dict.fromkeys([*(one["name"] for one in container.get("env") or ()), *variables])

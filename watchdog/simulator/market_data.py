@@ -65,6 +65,10 @@ class MarketData:
         """No further tick from now on."""
         self._stopped_at = self.last_tick
 
+    def last_ticked(self, at: datetime) -> None:
+        """No further tick since then."""
+        self._stopped_at = int(at.timestamp())
+
     def start(self) -> None:
         self._stopped_at = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +14,16 @@ import yaml
 
 from watchdog.simulator import kubectl
 from watchdog.simulator.apiserver import ApiServer
+from watchdog.simulator.cloud_run import CloudRun
 from watchdog.simulator.cluster import Cluster
 from watchdog.simulator.controller import Controller, settle
+from watchdog.simulator.data_plane import DataPlane
+from watchdog.simulator.fates import Fates
+from watchdog.simulator.heartbeats import Heartbeats
 from watchdog.simulator.managed_fields import Author
 from watchdog.simulator.market_data import MarketData
 from watchdog.simulator.ports import InProcessKubernetes
+from watchdog.simulator.prometheus import Prometheus
 from watchdog.simulator.reconcilers.owned import USUAL_PACE, Pace
 from watchdog.simulator.resources import BY_KIND, CLUSTER_ROLES, SERVICE_ACCOUNTS
 from watchdog.simulator.services import Services
@@ -46,6 +52,15 @@ class Floor:
     controller: Controller
     market_data: MarketData
     services: Services
+    heartbeats: Heartbeats
+    data: DataPlane
+    prometheus: Prometheus
+    cloud_run: CloudRun
+
+    @property
+    def kubelet(self) -> Fates:
+        """What is to go wrong on the nodes."""
+        return self.controller.kubelet
 
     def as_service_account(self, namespace: str, name: str, seconds: float = 365 * 86_400.0) -> InProcessKubernetes:
         """A client with the rights of that ServiceAccount, which is made if it is missing (its rights are not);
@@ -56,8 +71,10 @@ class Floor:
         return InProcessKubernetes(self.server, token=self.server.authentication.issue(namespace, name, seconds))
 
     async def run(self) -> None:
-        """The controllers, until cancelled."""
-        await self.controller.run()
+        """The controllers and the heartbeats, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.controller.run())
+            group.create_task(self.heartbeats.run())
 
     def as_watchdog(self) -> InProcessKubernetes:
         """A client with the rights that ``deploy/k8s/base`` gives the daemon; they are granted if they are not yet."""
@@ -75,4 +92,18 @@ def trading_floor(now: Callable[[], datetime], seed: int = 0, pace: Pace = USUAL
             resource, manifest["metadata"].get("namespace", ""), manifest, Author("kubectl-client-side-apply")
         )
     settle(cluster)
-    return Floor(cluster, ApiServer(cluster), Controller(cluster, pace), MarketData(now), Services(cluster, now))
+    services = Services(cluster, now)
+    heartbeats = Heartbeats(cluster, now, services.runs)
+    heartbeats.beat_all()
+    data = DataPlane(now)
+    return Floor(
+        cluster,
+        ApiServer(cluster),
+        Controller(cluster, pace),
+        MarketData(now),
+        services,
+        heartbeats,
+        data,
+        Prometheus(data.metrics),
+        CloudRun(),
+    )

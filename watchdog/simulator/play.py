@@ -18,7 +18,7 @@ from watchdog.ports import Clock, Ports
 from watchdog.simulator.pager import Pager
 from watchdog.simulator.platform import Floor, trading_floor
 from watchdog.simulator.scenarios import Expected, Scenario, Step
-from watchdog.simulator.scene import Addresses, configured, in_process, served
+from watchdog.simulator.scene import Addresses, configured, in_process, pubsub, served
 from watchdog.simulator.virtual_time import VirtualClock, VirtualLoop
 
 SETTLED_WITHIN = 10.0
@@ -33,6 +33,7 @@ class Paged:
     subject: str
     summary: str
     incident: str
+    runbook: str  # its path in the guarded platform's repository
     after: str  # the step that caused it
     detected_ms: float
     delivered_ms: float | None  # None: nobody took it
@@ -64,6 +65,7 @@ class Outcome:
             told = "delivered to nobody" if page.delivered_ms is None else f"delivered after {page.delivered_ms:g} ms"
             lines.append(f"  Sev-{page.sev} {page.alertname}: {page.summary}")
             lines.append(f"        after '{page.after}': detected after {page.detected_ms:g} ms, {told}; {page.ends}")
+            lines.append(f"        runbook {page.runbook}")
         lines += [f"  missing: {sentence}" for sentence in self.missing]
         lines += [f"  unexpected: {sentence}" for sentence in self.unexpected]
         return "\n".join([*lines, f"  {len(self.pages)} pages, {'as it must be' if self.ok else 'NOT as it must be'}"])
@@ -111,7 +113,8 @@ async def _play_really(scenario: Scenario) -> Outcome:
         ports = await stack.enter_async_context(real_ports("127.0.0.1", 0, {}))
         floor, pager = trading_floor(lambda: ports.clock.now().wall), Pager(ports.clock.now)
         configuration = configured(await stack.enter_async_context(served(floor, pager)))
-        daemon = Daemon(configuration.plan, replace(ports, labels=configuration.labels))
+        ports = replace(ports, labels=configuration.labels, pubsub=pubsub(floor))
+        daemon = Daemon(configuration.plan, ports)
         return await _act(scenario, floor, daemon, pager)
 
 
@@ -170,6 +173,7 @@ def _paged(edge: Edge, step: Step | None, since: Instant, last: Assessment, page
         str(alert.identity.subject),
         alert.description.annotations.get("summary", ""),
         alert.incident,
+        alert.description.annotations.get("runbook", ""),
         step.says if step else "the start",
         _milliseconds(edge.at.since(since)),
         None if delivered is None else _milliseconds(delivered.since(since)),
@@ -183,23 +187,21 @@ def _milliseconds(seconds: float) -> float:
 
 def _outcome(scenario: Scenario, pages: tuple[Paged, ...], lasted: float) -> Outcome:
     missing = tuple(_said(e) for e in scenario.expects if not any(_meets(page, e) for page in pages))
-    unexpected = tuple(f"{p.alertname} Sev-{p.sev}" for p in pages if not any(_same(p, e) for e in scenario.expects))
+    unexpected = tuple(f"{p.alertname} Sev-{p.sev}" for p in pages if not any(_meets(p, e) for e in scenario.expects))
     kind = "virtual" if scenario.virtual else "real"
     return Outcome(scenario.name, scenario.does, kind, round(lasted, 3), 0.0, pages, missing, unexpected)
-
-
-def _same(page: Paged, expected: Expected) -> bool:
-    return (page.alertname, page.sev) == (expected.alertname, expected.sev)
 
 
 def _meets(page: Paged, expected: Expected) -> bool:
     low, high = expected.detected_s or (0.0, float("inf"))
     in_time = low * 1e3 <= page.detected_ms <= high * 1e3
-    return _same(page, expected) and page.ends == expected.ends and in_time and page.delivered_ms is not None
+    shown = (page.alertname, page.sev, page.runbook, page.ends)
+    wanted = (expected.alertname, expected.sev, expected.runbook, expected.ends)
+    return shown == wanted and in_time and page.delivered_ms is not None
 
 
 def _said(expected: Expected) -> str:
-    within = (
-        f", detected within {expected.detected_s[0]:g} to {expected.detected_s[1]:g} s" if expected.detected_s else ""
-    )
-    return f"{expected.alertname} Sev-{expected.sev} delivered, and {expected.ends} at the end{within}"
+    low, high = expected.detected_s or (0.0, 0.0)
+    within = f", detected within {low:g} to {high:g} s" if expected.detected_s else ""
+    told = f"{expected.alertname} Sev-{expected.sev} delivered with {expected.runbook}"
+    return f"{told}, and {expected.ends} at the end{within}"

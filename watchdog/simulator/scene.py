@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from watchdog import config
-from watchdog.ports import Clock, Files, Ports
+from watchdog.ports import Clock, Files, Ports, PubSub
 from watchdog.simulator.http_face import HttpFace
 from watchdog.simulator.pager import Pager
 from watchdog.simulator.platform import Floor
 from watchdog.simulator.ports import InProcessHttp, Nowhere
-from watchdog.simulator.wire import Request, Response, answer
+from watchdog.simulator.prometheus import Query, queries
+from watchdog.simulator.pubsub import InMemoryPubSub
+from watchdog.simulator.switchboard import Switchboard
+from watchdog.simulator.wire import Service
 
 PAGER, MARKET_DATA, SERVICES = "pager.simulator", "marketdata.simulator", "services.simulator"
+PROMETHEUS, CLOUD_RUN = "prometheus.simulator", "cloud-run.simulator"
 
 
 def shipped() -> Path:
@@ -37,6 +42,8 @@ class Addresses:
     market_data: str = f"http://{MARKET_DATA}"
     pager: str = f"http://{PAGER}"
     services: str = f"http://{SERVICES}"
+    prometheus: str = f"http://{PROMETHEUS}"
+    cloud_run: str = f"http://{CLOUD_RUN}"
 
 
 def configured(addresses: Addresses, *, console: bool = False) -> config.Configuration:
@@ -63,7 +70,7 @@ def adapted(addresses: Addresses) -> dict[str, Any]:
 
 
 def _readdressed(stanza: dict[str, Any], addresses: Addresses) -> dict[str, Any]:
-    if stanza["kind"] == "kubernetes":
+    if stanza["kind"] in ("kubernetes", "heartbeats"):
         return {**stanza, "kubeconfig": addresses.kubeconfig}
     if stanza["kind"] == "http_health":
         served = [s for s in stanza["services"] if s["service"] == "marketdata-mcp-server"]
@@ -71,6 +78,13 @@ def _readdressed(stanza: dict[str, Any], addresses: Addresses) -> dict[str, Any]
     if stanza["kind"] == "ops_status":
         said = [{**s, "url": f"{addresses.services}/{s['service']}/ops/status"} for s in stanza["services"]]
         return {**stanza, "services": said}
+    if stanza["kind"] == "http_up":
+        pages = [{**s, "url": f"{addresses.services}/{s['service']}/"} for s in stanza["services"]]
+        return {**stanza, "services": pages}
+    if stanza["kind"] == "promql":
+        return {**stanza, "url": addresses.prometheus, "credentials": "none"}
+    if stanza["kind"] == "cloud_run":
+        return {**stanza, "url": addresses.cloud_run, "credentials": "none"}
     if stanza["kind"] == "safety_api":
         return {**stanza, "url": f"{addresses.services}/mission-control/api/v1/safety"}
     return stanza
@@ -83,9 +97,31 @@ def in_process(
     """The floor without a socket, at the addresses that ``Addresses()`` names. ``account``: (namespace, name) of the
     ServiceAccount whose rights the daemon has; None: its own, with the rights that ``deploy/k8s/base`` gives it."""
     nowhere = Nowhere()
-    http = InProcessHttp({MARKET_DATA: floor.market_data, SERVICES: floor.services, PAGER: pager})
+    floor.prometheus.known = known()
+    services: dict[str, Service] = {
+        MARKET_DATA: floor.market_data,
+        SERVICES: floor.services,
+        PROMETHEUS: floor.prometheus,
+        CLOUD_RUN: floor.cloud_run,
+        PAGER: pager,
+    }
     kubernetes = floor.as_service_account(*account) if account else floor.as_watchdog()
-    return Ports(clock, http, files or nowhere, nowhere, nowhere, lambda kubeconfig, context: kubernetes, labels)
+    return Ports(
+        clock, InProcessHttp(services), files or nowhere, nowhere, nowhere, lambda kubeconfig, context: kubernetes,
+        labels, pubsub=pubsub(floor),
+    )  # fmt: skip
+
+
+def pubsub(floor: Floor) -> Callable[[str], PubSub]:
+    """The floor's Pub/Sub, at whatever endpoint: it has no face on a socket."""
+    port = InMemoryPubSub(floor.data.broker)
+    return lambda endpoint: port
+
+
+@cache
+def known() -> Mapping[str, Query]:
+    """The queries of the shipped configuration: the simulator's Prometheus answers these and no others."""
+    return queries(config.document(shipped())["sources"])
 
 
 @asynccontextmanager
@@ -93,20 +129,23 @@ async def served(
     floor: Floor, pager: Pager, api_port: int = 0, market_data_port: int = 0, services_port: int = 0
 ) -> AsyncIterator[Addresses]:
     """The floor on loopback, over real HTTP. Raises ``OSError`` when a port is taken."""
-    faces = [
-        HttpFace(floor.server, api_port),
-        HttpFace(Switchboard(floor), market_data_port),
-        HttpFace(pager),
-        HttpFace(floor.services, services_port),
-    ]
+    floor.prometheus.known = known()
+    server = HttpFace(floor.server, api_port)
+    faces = {
+        "market_data": HttpFace(Switchboard(floor), market_data_port),
+        "pager": HttpFace(pager),
+        "services": HttpFace(floor.services, services_port),
+        "prometheus": HttpFace(floor.prometheus),
+        "cloud_run": HttpFace(floor.cloud_run),
+    }
     with tempfile.TemporaryDirectory(prefix="watchdog-") as folder:
         try:
-            for face in faces:
+            for face in (server, *faces.values()):
                 await face.start()
-            api, *others = (face.url for face in faces)
-            yield Addresses(kubeconfig(Path(folder), api, floor.as_watchdog().token), *others)
+            access = kubeconfig(Path(folder), server.url, floor.as_watchdog().token)
+            yield Addresses(access, **{name: face.url for name, face in faces.items()})
         finally:
-            for face in faces:
+            for face in (server, *faces.values()):
                 await face.stop()
 
 
@@ -120,17 +159,3 @@ def kubeconfig(folder: Path, url: str, token: str = "") -> str:
         "contexts: [{name: simulator, context: {cluster: simulator, user: watchdog}}]\n"
     )
     return str(path)
-
-
-class Switchboard:
-    """The market-data service, and two switches for a person to play with: POST /tick/stop and POST /tick/start."""
-
-    def __init__(self, floor: Floor) -> None:
-        self._market_data = floor.market_data
-
-    async def answer(self, request: Request) -> Response:
-        switch = {"/tick/stop": self._market_data.stop, "/tick/start": self._market_data.start}.get(request.path)
-        if request.method != "POST" or switch is None:
-            return await self._market_data.answer(request)
-        switch()
-        return answer(200, {"last_tick_epoch_seconds": self._market_data.last_tick})

@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from urllib.parse import urlsplit
 
 import msgspec
 
+from watchdog.core.address import is_http_url
 from watchdog.core.facts import Endpoint, Unknown
 from watchdog.core.instant import Instant
-from watchdog.core.observation import Coverage, Facts
+from watchdog.core.observation import Coverage, Facts, Sees
 from watchdog.ports import Answer, Ports, Unreachable
 from watchdog.sources import Source, Stream
 
@@ -32,8 +32,7 @@ class Service:
     max_age_seconds: float = 60.0
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not is_http_url(self.url):
             raise ValueError(f"url: expected an http(s) URL, found {self.url!r}")
         if not self.service or not self.max_age_seconds > 0:
             raise ValueError("expected a service's name, and a max_age_seconds above 0")
@@ -83,8 +82,11 @@ class HttpHealth(Source):
             raise ValueError("stale_after: expected more than poll_interval and timeout together")
 
     def streams(self) -> Mapping[str, Stream]:
-        coverage = Coverage(frozenset({Endpoint.KIND}), self.stale_after)
-        return {s.service: Stream(coverage, partial(self._looks, s), deadline=self.stale_after) for s in self.services}
+        return {s.service: Stream(self._promise(s), partial(self._looks, s), self.stale_after) for s in self.services}
+
+    def _promise(self, service: Service) -> Coverage:
+        sees = Sees("service", service.service, every=True)
+        return Coverage(frozenset({Endpoint.KIND}), self.stale_after, sees=(sees,))
 
     async def _looks(self, service: Service, ports: Ports) -> AsyncIterator[Facts]:
         while True:

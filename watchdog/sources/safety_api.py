@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
+from watchdog.core.address import is_http_url
 from watchdog.core.facts import KillSwitch
 from watchdog.core.observation import Coverage, Facts, Sees
 from watchdog.ports import Answer, Ports, Unreachable
@@ -38,8 +38,7 @@ class SafetyApi(Source):
     _last: list[KillSwitch] = field(init=False, repr=False, compare=False, default_factory=list)  # what it last said
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not is_http_url(self.url):
             raise ValueError(f"url: expected an http(s) URL, found {self.url!r}")
         if not self.switch:
             raise ValueError("switch: expected the name of a kill switch, such as EXECUTION_HALTED")

@@ -9,7 +9,7 @@ import pytest
 from tests.sources.kubernetes.scripted import config_map, container, env, pod, workload
 from tests.sources.kubernetes.worlds import AGENT_MODE, CONFIG_MAPS, PODS, World
 from watchdog.core.facts import Blindspot, Mode, Unknown
-from watchdog.sources.kubernetes.stanza import WatchedVariable
+from watchdog.core.variables import WatchedVariable
 
 ENGINE = "execution-engine"
 

@@ -25,7 +25,7 @@ from watchdog.simulator.faults import Down, HalfLine, Hang, Html, Oversize, Refu
 from watchdog.simulator.ports import InProcessKubernetes
 from watchdog.sources.kubernetes import Kubernetes
 from watchdog.sources.kubernetes.resources import EVERY, OPTIONAL
-from watchdog.sources.kubernetes.stanza import Execution, KillSwitchKey
+from watchdog.sources.kubernetes.stanza import Execution, Importance, KillSwitchKey
 
 AGENT = "workload agenttrader/Deployment/execution-agent"
 HALT = "kill_switch EXECUTION_HALTED/config_map/trading-floor/agenttrader-kill-switch"
@@ -64,10 +64,18 @@ def test_a_person_understands_what_is_looked_at() -> None:
         "read Deployment trading-floor/execution-engine and its Pods",
         ASIDE,
         "what is learned of gaps",
+        "conditions of workloads",
         "what is not looked at",
         "what the credentials allow",
     ]
     assert "watch pods in agenttrader" in SOURCE.streams()
+
+
+def test_a_look_at_nodes_sees_nodes_and_claims_no_namespace() -> None:
+    assert "watch nodes everywhere" not in SOURCE.streams()
+    coverage = replace(SOURCE, nodes=True).streams()["watch nodes everywhere"].coverage
+    assert [(sees.area, sees.what, sees.where) for sees in coverage.sees] == [("kind", "nodes", "")]
+    assert coverage.provides == frozenset()
     assert "list pods in agenttrader" in POLLING.streams()
 
 
@@ -401,6 +409,8 @@ def _a_pod(name: str) -> dict[str, Any]:
         ({"namespaces": ("",)}, "namespaces"),
         ({"kill_switches": (SWITCH, replace(SWITCH, key="b"))}, "kill_switches"),
         ({"variables": (SOURCE.variables[0], SOURCE.variables[0])}, "variables"),
+        ({"pause_variables": ("A", "A")}, "pause_variables: expected each name once and none empty"),
+        ({"pause_variables": ("",)}, "pause_variables: expected each name once and none empty"),
     ],
 )
 def test_a_wrong_stanza_is_refused_in_a_sentence(stanza: dict[str, Any], sentence: str) -> None:
@@ -427,6 +437,12 @@ def test_a_stanza_is_what_its_yaml_says() -> None:
     assert source.kill_switches == (SAFETY,)
     assert source.execution.selection.workloads == (("agenttrader", "Deployment", "execution-agent"),)
     assert [variable.unsafe for variable in source.variables] == [("EXECUTE", "LIVE"), "falsy"]
+
+
+@pytest.mark.parametrize("kind", ["Deploy", "deployment", "", "Service"])
+def test_what_is_worth_something_is_of_a_kind_that_conditions_are_told_of(kind: str) -> None:
+    with pytest.raises(ValueError, match=f"^kind: expected one of Deployment, StatefulSet, .*, Node, found '{kind}'$"):
+        Importance(kind, "web", "important", "floor")
 
 
 @pytest.mark.parametrize(

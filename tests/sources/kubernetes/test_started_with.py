@@ -92,6 +92,33 @@ def test_a_container_that_waits_for_its_start_would_get_what_is_there_now() -> N
     assert (world.mode().declared, world.mode().running) == ("LIVE", "LIVE")
 
 
+def sibling(made: dict[str, Any], name: str, **labels: str) -> dict[str, Any]:
+    """Of one shape with it."""
+    labels = made["metadata"]["labels"] | labels
+    return made | {"metadata": made["metadata"] | {"name": name, "uid": f"uid-{name}", "labels": labels}}
+
+
+def test_of_two_pods_of_one_shape_the_older_is_told_by_its_own_start() -> None:
+    world = floor("OBSERVE", written=500)
+    younger, older = running(3, 550), sibling(running(4, 300), "gamma-2")
+    world.listing(PODS, [younger])
+    assert world.mode().running == "OBSERVE"
+    world.event(older)
+    running_now = world.mode().running
+    assert isinstance(running_now, Unknown) and running_now.reason == "ChangedSinceStart"
+
+
+def test_two_pods_of_one_shape_that_take_a_variable_from_a_label_are_told_apart() -> None:
+    of_label = container(
+        env=[{"name": "AGENT_MODE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['mode']"}}}]
+    )
+    world = floor()
+    world.event(workload("gamma", 5, 1, of_label))
+    safe = sibling(pod("gamma-1", 6, "gamma", of_label), "gamma-1", mode="OBSERVE")
+    world.listing(PODS, [safe, sibling(safe, "gamma-2", mode="LIVE")])
+    assert (world.mode().running, world.mode().unsafe) == ("LIVE", True)
+
+
 def test_a_literal_needs_no_history() -> None:
     world = floor()
     literal = container(env=[{"name": "AGENT_MODE", "value": "PAPER"}])

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 from watchdog.core import facts
 from watchdog.core.facts import Fact, KillSwitch, Mode
 from watchdog.core.observation import Facts
+from watchdog.core.variables import WatchedVariable
 from watchdog.sources.kubernetes.guarded import Guarded
 from watchdog.sources.kubernetes.resources import CONFIG_MAPS, DEPLOYMENTS, EVERY, PODS, STATEFUL_SETS, Key, Resource
-from watchdog.sources.kubernetes.stanza import Execution, GuardedWorkload, KillSwitchKey, WatchedVariable
+from watchdog.sources.kubernetes.stanza import Execution, GuardedWorkload, KillSwitchKey
 from watchdog.sources.kubernetes.telling import Telling, key_of
 
 SWITCH = KillSwitchKey("EXECUTION_HALTED", "trading-floor", "agenttrader-kill-switch", "EXECUTION_HALTED")

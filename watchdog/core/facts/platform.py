@@ -58,6 +58,7 @@ class Service(Fact):
     heartbeat_age_seconds: float | Unknown  # of its last_heartbeat
     data_age_seconds: float | Unknown  # its data_freshness_seconds
     explanation: str  # why it is (not) up, one clause
+    reports: bool = True  # it answers /ops/status, where its heartbeat and its data's age are stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,11 @@ class CloudRun(Fact):
     region: str
     service: str
     criticality: str
+    execution: bool  # nothing of it may run
     exists: bool | Unknown
     ready: bool | Unknown  # its terminal condition succeeded
-    revision: str | Unknown  # those that take traffic, as 'name 90 %, name 10 %'
+    revision: str | Unknown  # those that requests reach, as 'name 90 %, name 10 %, name by tag canary'
     image: str | Unknown  # of the newest of them, with its digest
-    pinned: bool | Unknown  # every image that takes traffic is named by its digest
+    pinned: bool | Unknown  # every image that requests reach is named by its digest
+    drift: str | Unknown  # what is served otherwise than the template says; empty: nothing
     explanation: str

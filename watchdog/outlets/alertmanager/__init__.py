@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from watchdog.core.address import is_http_url
 from watchdog.core.instant import Instant, rfc3339
 from watchdog.core.notice import annotations_of, labels_of
 from watchdog.outlets import Batch, Outlet, Receipt
@@ -159,8 +160,7 @@ class Alertmanager(Outlet):
 
 
 def _is_http(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+    return is_http_url(url) and not (urlsplit(url).query or urlsplit(url).fragment)
 
 
 def _host(url: str) -> str:

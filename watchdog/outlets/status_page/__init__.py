@@ -16,6 +16,7 @@ import msgspec
 from watchdog.core.assessment import Assessment
 from watchdog.core.instant import Instant
 from watchdog.outlets import Batch, Newest, Outlet, Receipt
+from watchdog.outlets.status_page.data_plane import data_plane
 from watchdog.outlets.status_page.documents import alerts, coverage, health, incidents, posture
 from watchdog.outlets.status_page.history import excursions, gaps
 from watchdog.outlets.status_page.page import html
@@ -32,6 +33,7 @@ DOCUMENTS: Mapping[str, Told] = {
     "/api/v1/excursions": excursions,
     "/api/v1/gaps": gaps,
     "/api/v1/coverage": coverage,
+    "/api/v1/data_plane": data_plane,
 }
 
 

@@ -8,7 +8,7 @@ from html import escape
 
 from watchdog.core.alert import Alert
 from watchdog.core.assessment import Assessment
-from watchdog.core.facts import Fact, Gap, Safety, Unknown, UnseenWrite
+from watchdog.core.facts import Fact, Gap, Metric, Safety, Unknown, UnseenWrite
 from watchdog.core.instant import Instant, rfc3339
 from watchdog.core.known import Known, Sight
 from watchdog.core.notice import annotations_of, bounded, runbook_url
@@ -16,8 +16,11 @@ from watchdog.core.observation import Scope
 from watchdog.core.posture import Posture
 from watchdog.core.redaction import redacted_fact, redacted_text
 from watchdog.core.severity import Sev
+from watchdog.core.trend import NOT_DRAINING
+from watchdog.outlets.status_page.data_plane import in_words, of_kinds, trend_of_metric
 from watchdog.outlets.status_page.documents import age_of, shown, status, worst_alerts, worst_facts
 from watchdog.outlets.status_page.history import newest_excursions, newest_gaps, told
+from watchdog.rules.template import said
 
 LIMIT = 500
 """Facts, and alerts, that are shown; the rest is counted."""
@@ -47,6 +50,8 @@ HEADLINES = {
     "degraded": "Safe, with findings",
     "unknown": "Unknown: it cannot be confirmed that trading is halted",
 }
+SAMPLED = ("sampled_at",)
+"""An epoch second, which nobody reads: the age stands beside it."""
 CLAUSE = 240
 """Characters of a headline that say what is unsafe."""
 
@@ -61,10 +66,12 @@ def html(level: Assessment, now: Instant, base_url: str, common: Mapping[str, st
         '<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">'
         f"<title>{escape(state)} · watchdog</title><style>{STYLE}</style></head><body>"
         f'<h1 class="{escape(state)}">{escape(headline(level, state, base_url))}</h1>'
-        f"<p>{escape(where)} As of {rfc3339(level.at.wall)}, {_seconds(now.since(level.at))} ago.</p>"
+        f"<p>{escape(where)} As of {rfc3339(level.at.wall)}, {_seconds(now.since(level.at))} ago."
+        f"<br>{escape(' · '.join(in_words(posture)))}</p>"
         + _section("Alerts", _alerts(alerts[:LIMIT], base_url), len(alerts) - LIMIT)
         + _section("Sources", _table(("Source", "Part", "Sees", "Last saw"), _scopes(posture, now)))
         + _passed(level, now)
+        + _measured(posture)
         + _section("Facts", _table(("Kind", "Subject", "What", "Age"), _facts(posture, facts, now)), omitted)
         + "</body></html>\n"
     )
@@ -125,6 +132,23 @@ def _write(write: UnseenWrite) -> str:
     return _row("sev1", *map(_text, (what, write.suspicion, write.learned or "nothing yet", write.ended)))
 
 
+def _measured(posture: Posture) -> str:
+    """What is measured, with where it is heading; nothing where nothing is."""
+    found = of_kinds(posture)[Metric.KIND]
+    rows = (_metric(posture, known) for known in found[:LIMIT])
+    table = _table(("Metric", "Series", "Value", "Heading", "Age of the sample"), rows)
+    return _section("Measured", table, len(found) - LIMIT) if found else ""
+
+
+def _metric(posture: Posture, known: Known) -> str:
+    fact, unseen, trend = redacted_fact(known.fact), shown(posture.unseen(known)), trend_of_metric(posture, known)
+    value, age = (unseen or fact[name] for name in ("value", "age_seconds"))
+    heading = "" if unseen is not None or trend is None else trend.explanation
+    aged = f"{_say(age)} s" if isinstance(age, float) else _say(age)
+    css = "unknown" if isinstance(value, Unknown) else ""
+    return _row(css, *map(_text, (fact["metric"], fact["series"], _say(value), heading, aged)))
+
+
 def _text(value: object) -> str:
     return escape(redacted_text(str(value)))
 
@@ -182,20 +206,23 @@ def _facts(posture: Posture, facts: Iterable[Known], now: Instant) -> Iterable[s
 
 def _fact(posture: Posture, known: Known, now: Instant) -> str:
     unseen, fact = shown(posture.unseen(known)), known.fact
-    subject = "/".join(value for _, value in fact.subject.labels)
+    subject = "/".join(value for _, value in fact.subject.labels if value)
     what = _what(fact) if unseen is None else f"unknown now ({unseen}); last: {_what(fact)}"
     age = _seconds(age_of(posture, known, now))
     return _row("" if unseen is None else "unknown", escape(fact.KIND), escape(subject), escape(what), age)
 
 
 def _what(fact: Fact) -> str:
-    parts = ((name, value) for name, value in redacted_fact(fact).items() if name not in fact.IDENTITY)
-    return " · ".join(f"{name.replace('_', ' ')}: {_say(value)}" for name, value in parts if value != "")
+    parts = ((name, value) for name, value in redacted_fact(fact).items() if name not in (*fact.IDENTITY, *SAMPLED))
+    told = ((name, value) for name, value in parts if value not in ("", NOT_DRAINING))
+    return " · ".join(f"{name.replace('_', ' ')}: {_say(value)}" for name, value in told)
 
 
 def _say(value: object) -> str:
     if isinstance(value, Unknown):
         return f"unknown ({value.reason})"
+    if isinstance(value, float):
+        return said(value)
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 

@@ -5,6 +5,7 @@ A rollout is simple: the new ReplicaSet comes up whole, then the old ones go dow
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from watchdog.simulator.history import Record
@@ -33,8 +34,8 @@ def reconcile_deployment(world: World, deployment: Record) -> float | None:
     others = [one for one in replica_sets if one is not current]
     if not deployment.object["spec"].get("paused"):
         current = _rolled(world, deployment, current, others, wanted)
-    _write_status(world, deployment, current, others + ([current] if current else []))
-    return None
+    written = _write_status(world, deployment, current, others + ([current] if current else []))
+    return _until_deadline(world, written, current) or None
 
 
 def _rolled(world: World, deployment: Record, current: Record | None, others: list[Record], hash: str) -> Record | None:
@@ -105,7 +106,7 @@ def _revised(world: World, current: Record, others: list[Record]) -> Record:
     return world.write(current, {"metadata": {**metadata, "annotations": annotations}})
 
 
-def _write_status(world: World, deployment: Record, current: Record | None, replica_sets: list[Record]) -> None:
+def _write_status(world: World, deployment: Record, current: Record | None, replica_sets: list[Record]) -> Record:
     def total(count: str) -> int:
         return sum((one.object["status"] or {}).get(count, 0) for one in replica_sets)
 
@@ -125,24 +126,44 @@ def _write_status(world: World, deployment: Record, current: Record | None, repl
         annotations = {**(metadata.get("annotations") or {}), _REVISION: str(_revision(current))}
         metadata = {**metadata, "annotations": annotations}
     # Through the status subresource: the revision's annotation then bumps no generation.
-    world.write(deployment, {"metadata": metadata, "status": status}, STATUS_AUTHOR)
+    return world.write(deployment, {"metadata": metadata, "status": status}, STATUS_AUTHOR)
 
 
 def _conditions(world: World, deployment: Record, current: Record | None, available: bool) -> list[JSON]:
     reason = "MinimumReplicasAvailable" if available else "MinimumReplicasUnavailable"
     message = "Deployment has minimum availability." if available else "Deployment does not have minimum availability."
     wanted = [_condition("Available", available, reason, message)]
-    if current and available:
+    if (
+        current
+        and (current.object["status"] or {}).get("availableReplicas", 0) >= deployment.object["spec"]["replicas"]
+    ):
         done = f'ReplicaSet "{current.name}" has successfully progressed.'
         wanted.append(_condition("Progressing", True, "NewReplicaSetAvailable", done))
     elif current and not _made_progress(deployment, current):
-        wanted.append(
-            _condition("Progressing", True, "ReplicaSetUpdated", f'ReplicaSet "{current.name}" is progressing.')
-        )
+        late = _until_deadline(world, deployment, current) == 0.0
+        reason, said = (_LATE, "has timed out progressing.") if late else ("ReplicaSetUpdated", "is progressing.")
+        wanted.append(_condition("Progressing", not late, reason, f'ReplicaSet "{current.name}" {said}'))
     old = (deployment.object.get("status") or {}).get("conditions") or []
     for condition in wanted:
         old = _with_condition(old, condition, world.cluster.now())
     return old
+
+
+_LATE = "ProgressDeadlineExceeded"
+
+
+def _until_deadline(world: World, deployment: Record, current: Record | None) -> float | None:
+    """Seconds; 0 once the rollout is late, ``None`` where none is under way."""
+    conditions = (deployment.object.get("status") or {}).get("conditions") or ()
+    progress = next((one for one in conditions if one["type"] == "Progressing"), None)
+    if progress is None or progress["reason"] == "NewReplicaSetAvailable":
+        return None
+    if current is None or f'"{current.name}"' not in progress["message"]:
+        return None
+    if progress["reason"] == _LATE:
+        return 0.0
+    since = datetime.fromisoformat(progress["lastUpdateTime"]).timestamp()
+    return max(0.0, since + float(deployment.object["spec"]["progressDeadlineSeconds"]) - world.cluster.time())
 
 
 def _made_progress(deployment: Record, current: Record) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 
 from watchdog.simulator.catalog import Catalog
 from watchdog.simulator.cluster import Cluster
+from watchdog.simulator.fates import Fates
 from watchdog.simulator.history import Event, Record
 from watchdog.simulator.managed_fields import Author
 from watchdog.simulator.resources import NAMESPACES, Resource
@@ -81,6 +82,7 @@ class World:
     cluster: Cluster
     pace: Pace
     timers: Timers
+    fates: Fates
     owned: Owned = field(default_factory=Owned)
     records_events: bool = True
     said: dict[tuple[str, str, str], str] = field(default_factory=dict)

@@ -6,13 +6,16 @@ from typing import Any
 
 from watchdog.simulator.cluster import DeleteOptions
 from watchdog.simulator.history import Record
-from watchdog.simulator.kubelet import condition, running, unstarted, with_ephemeral
+from watchdog.simulator.kubelet import condition, unstarted, with_ephemeral
 from watchdog.simulator.managed_fields import Author
+from watchdog.simulator.reconcilers.containers import begun, lives
 from watchdog.simulator.reconcilers.nodes import places, takes
 from watchdog.simulator.reconcilers.owned import KUBELET, SCHEDULER, World, is_terminating
 from watchdog.simulator.reconcilers.recorder import record
 
 JSON = dict[str, Any]
+RETRY = 5.0
+"""Seconds after which the scheduler tries again to place a Pod that no node has taken."""
 
 
 def reconcile_pod(world: World, pod: Record) -> float | None:
@@ -22,25 +25,32 @@ def reconcile_pod(world: World, pod: Record) -> float | None:
     if not pod.object["spec"].get("nodeName"):
         pod = _scheduled(world, pod)
     if not pod.object["spec"].get("nodeName"):
-        return None
+        return RETRY if world.fates.homeless(pod) else None
     if unstarted(pod.object):
         status = with_ephemeral(pod.object, world.cluster.now())
         pod = world.write_status(pod, status, Author(KUBELET, "status"))
-    if pod.object["status"]["phase"] != "Pending":
-        return None
-    if left := world.timers.left("start", pod.uid, world.pace.start):
-        return left
-    pod = world.write_status(pod, running(pod.object, world.cluster.now()), Author(KUBELET, "status"))
-    for container in pod.object["spec"]["containers"]:
-        record(world, pod, KUBELET, "Started", f"Started container {container['name']}")
+    match pod.object["status"]["phase"]:
+        case "Pending":
+            return _to_start(world, pod) or begun(world, pod)
+        case "Running":
+            return lives(world, pod)
     return None
+
+
+def _to_start(world: World, pod: Record) -> float:
+    """What is left of the time that a start takes; one that could not pull its images has had it."""
+    if pod.object["status"].get("containerStatuses"):
+        return 0.0
+    return world.timers.left("start", pod.uid, world.pace.start)
 
 
 def _scheduled(world: World, pod: Record) -> Record:
     spec, status, now = pod.object["spec"], pod.object["status"], world.cluster.now()
-    fitting = [place for place in places(world) if takes(place, spec)]
+    homeless = world.fates.homeless(pod)
+    fitting = [] if homeless else [place for place in places(world) if takes(place, spec)]
     if not fitting:
         why = f"0/{len(places(world))} nodes are available: node(s) didn't match Pod's node affinity/selector."
+        why = homeless or why
         refused = condition("PodScheduled", now, "False") | {"reason": "Unschedulable", "message": why}
         if any(one.get("reason") == "Unschedulable" for one in status.get("conditions") or ()):
             return pod

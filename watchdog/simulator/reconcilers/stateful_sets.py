@@ -84,7 +84,7 @@ def _write_status(world: World, stateful_set: Record, revision: str, pods: list[
     ready = sum(is_ready(pod) for pod in pods)
     updated = sum(pod.object["metadata"]["labels"][_HASH] == revision for pod in pods)
     old = (stateful_set.object.get("status") or {}).get("currentRevision", revision)
-    current = revision if updated == len(pods) else old
+    current = revision if updated == ready == stateful_set.object["spec"]["replicas"] else old  # an update ends so
     counts = {
         "readyReplicas": ready,
         "currentReplicas": updated if current == revision else len(pods) - updated,

@@ -10,22 +10,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from math import inf
 
-from watchdog.core.environment import Bearer, ConfigMaps
+from watchdog.core.environment import Bearer, ConfigMaps, FieldPath
 from watchdog.core.facts import Unknown
+from watchdog.core.modes import Settings, Told, settings
 from watchdog.core.pod import Container, PodShape
 from watchdog.core.selection import Named
-from watchdog.core.started import FIRST_LOOK, History, Sight, Start, asked, possible, remembered, views
+from watchdog.core.started import FIRST_LOOK, History, Sight, Start, asked, newest_from, possible, remembered, views
+from watchdog.core.variables import WatchedVariable
 from watchdog.sources.kubernetes.inventory import Inventory
 from watchdog.sources.kubernetes.kept import ConfigMap, Pod, Workload
-from watchdog.sources.kubernetes.modes import Settings, Told, settings
 from watchdog.sources.kubernetes.reduction import KEPT, is_cut
-from watchdog.sources.kubernetes.resources import Key
-from watchdog.sources.kubernetes.stanza import KillSwitchKey, WatchedVariable
+from watchdog.sources.kubernetes.resources import CONFIG_MAPS, Key
+from watchdog.sources.kubernetes.stanza import KillSwitchKey
 
 KeptValue = tuple[Key, str]
 """A ConfigMap and one of its keys."""
-
-
+Alike = tuple[str, PodShape, tuple[str, ...]]
+"""Pods of one namespace and shape of which the same containers run."""
+REMEMBERED = 1_000
+"""Shapes of which the settings are remembered."""
 TOO_LONG = Unknown("TooLong", f"the ConfigMap's value has more than {KEPT} characters, and its rest is not kept")
 
 
@@ -39,15 +42,19 @@ class Environments:
         switches: Iterable[KillSwitchKey],
         halt_variables: tuple[str, ...],
         now: Callable[[], float],
+        pauses: tuple[WatchedVariable, ...] = (),
     ) -> None:
         self.halt_variables = frozenset(halt_variables)
-        self.inventory, self.variables, self.now = inventory, variables, now
+        self.inventory, self.variables, self.pauses, self.now = inventory, variables, pauses, now
         self.names = frozenset(variable.name for variable in variables)
+        self.pause_names = frozenset(variable.name for variable in pauses)
+        self.every_name = self.names | self.pause_names
         self._switches: dict[str, frozenset[tuple[str, str]]] = {}  # ConfigMap and key, by namespace
         for s in switches:
             self._switches[s.namespace] = self._switches.get(s.namespace, frozenset()) | {(s.config_map, s.key)}
         self._histories: dict[KeptValue, History] = {}
         self._settings: dict[Named, Settings] = {}
+        self._alike: dict[Alike, tuple[float, Settings]] = {}  # and for which starts, until a ConfigMap changes
 
     def forget(self, who: Named) -> None:
         """It, or something that it refers to, has changed."""
@@ -63,15 +70,12 @@ class Environments:
         return found
 
     def _made(self, held: Workload | Pod) -> Settings:
-        namespace = held.named.namespace
-        switches = self._switches.get(namespace, frozenset())
         if isinstance(held, Pod):
-            starts = {started.container: started.start for started in held.starts}
-            seen = partial(self._as_started, namespace, starts)
-            told = self._told_by_switches(namespace, switches)
-            return settings(held.shape, pod_bearer(held), seen, self.variables, told)
+            return self._of_one_of_many(held)
         if held.template is None:
             return ()
+        namespace = held.named.namespace
+        switches = self._switches.get(namespace, frozenset())
         now = self.config_maps(namespace)
         return settings(
             held.template.shape,
@@ -80,6 +84,39 @@ class Environments:
             self.variables,
             lambda variable, place, value: variable.name in self.halt_variables and place in switches,
         )
+
+    def _of_pod(self, pod: Pod) -> Settings:
+        namespace = pod.named.namespace
+        starts = {started.container: started.start for started in pod.starts}
+        seen = partial(self._as_started, namespace, starts, self.names)
+        told = self._told_by_switches(namespace, self._switches.get(namespace, frozenset()))
+        return settings(pod.shape, pod_bearer(pod), seen, self.variables, told)
+
+    def _of_one_of_many(self, pod: Pod) -> Settings:
+        """Computed once for the Pods of one shape that can have read the newest values only: until a ConfigMap changes,
+        nothing but a ``fieldRef`` tells them apart."""
+        alike = pod.named.namespace, pod.shape, tuple(started.container for started in pod.starts)
+        earliest = min((started.start.earliest for started in pod.starts), default=inf)
+        since, found = self._alike.get(alike, (inf, None))
+        if found is not None and since <= earliest:
+            return found
+        made = self._of_pod(pod)
+        if self.inventory.has_looked_at(CONFIG_MAPS, pod.named.namespace, "") and not _bears(pod.shape):
+            since = max((newest_from(self._history(value)) for value in self._asked_by(pod)), default=-inf)
+            if since <= earliest:
+                self._remember(alike, since, made)
+        return made
+
+    def _remember(self, alike: Alike, since: float, made: Settings) -> None:
+        if len(self._alike) >= REMEMBERED:
+            self._alike.clear()
+        self._alike[alike] = since, made
+
+    def paused(self, pod: Pod) -> Settings:
+        """Of the variables that pause something on purpose. Not kept: few Pods state one."""
+        starts = {started.container: started.start for started in pod.starts}
+        seen = partial(self._as_started, pod.named.namespace, starts, self.pause_names)
+        return settings(pod.shape, pod_bearer(pod), seen, self.pauses, lambda variable, place, value: False)
 
     def _told_by_switches(self, namespace: str, switches: frozenset[tuple[str, str]]) -> Told:
         """Of a Pod, what it was started with, unless that is unsafe and no longer what the switch says."""
@@ -104,7 +141,9 @@ class Environments:
         cut = {name: TOO_LONG for name, value in held.data.items() if is_cut(value)}
         return {**held.data, **cut} if cut else held.data
 
-    def _as_started(self, namespace: str, starts: Mapping[str, Start], container: Container) -> tuple[ConfigMaps, ...]:
+    def _as_started(
+        self, namespace: str, starts: Mapping[str, Start], names: frozenset[str], container: Container
+    ) -> tuple[ConfigMaps, ...]:
         now, start = self.config_maps(namespace), starts.get(container.name)
         if start is None:
             return (now,)
@@ -112,7 +151,7 @@ class Environments:
         def held(config_map: str, key: str) -> tuple[str | Unknown | None, ...]:
             return possible(self._history((Key(namespace, config_map), key)), config_map, key, start)
 
-        return views(container, self.names, now, held)
+        return views(container, names, now, held)
 
     def _history(self, value: KeptValue) -> History:
         if value not in self._histories:
@@ -144,6 +183,7 @@ class Environments:
 
     def config_map_changed(self, key: Key, blind_since: float | None) -> None:
         """``blind_since``: the last look before, where others may have been missed since; ``None``: each was seen."""
+        self._alike.clear()
         for value in self._asked(key):
             self._histories[value] = self._seen(value, self._histories.get(value, ()), blind_since)
 
@@ -155,7 +195,9 @@ class Environments:
 
     def _asked_by(self, kept: Workload | Pod) -> Iterator[KeptValue]:
         for container in shape_of(kept).containers:
-            for config_map, name in asked(container, self.names) if container.variables or container.bulk else ():
+            if not (container.variables or container.bulk):
+                continue
+            for config_map, name in asked(container, self.every_name):
                 yield Key(kept.named.namespace, config_map), name
 
 
@@ -167,6 +209,11 @@ def shape_of(kept: Workload | Pod) -> PodShape:
 
 
 NO_SHAPE = PodShape(())
+
+
+def _bears(shape: PodShape) -> bool:
+    """Whether something is taken from the Pod that bears it."""
+    return any(isinstance(variable.origin, FieldPath) for c in shape.containers for variable in c.variables)
 
 
 def template_bearer(workload: Workload) -> Bearer:

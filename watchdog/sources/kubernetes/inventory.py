@@ -15,7 +15,7 @@ from watchdog.core.selection import Named
 from watchdog.sources.kubernetes import selectors
 from watchdog.sources.kubernetes.kept import ConfigMap, Kept, Pod, Scaler, Workload
 from watchdog.sources.kubernetes.objects import Selector
-from watchdog.sources.kubernetes.resources import CONFIG_MAPS, EVERY, PODS, WORKLOADS, Key, Resource
+from watchdog.sources.kubernetes.resources import CONFIG_MAPS, EVERY, NODES, PODS, WORKLOADS, Key, Resource
 from watchdog.sources.kubernetes.selectors import ByLabel, pair_of, pairs_of
 from watchdog.sources.kubernetes.shapes import references
 from watchdog.sources.kubernetes.store import Store
@@ -36,7 +36,7 @@ Owner: TypeAlias = SwitchesOf | Named
 
 class Inventory:
     def __init__(self) -> None:
-        self._stores: Mapping[str, Store[Any]] = {resource.kind: Store() for resource in EVERY}
+        self._stores: Mapping[str, Store[Any]] = {resource.kind: Store() for resource in (*EVERY, NODES)}
         self.only_config_maps: frozenset[Key] | None = None  # those that are named; None: each is looked at
         self._looked_at: dict[tuple[str, str, str], None] = {}  # plural, namespace, name ('' is all of them)
         self._pods_by_label, self._selecting = ByLabel[Key](), ByLabel[Named]()
@@ -149,7 +149,7 @@ class Inventory:
             self._unfile(before)
         store.put(key, kept, revision)
         if kept is not None:
-            self._file(kept)
+            self._file(key, kept)
         return touched | dict.fromkeys(self._touched(resource, key, kept)) | self._unsettled(before, kept)
 
     def _touched(self, resource: Resource[Any], key: Key, kept: Kept | None) -> Iterator[Owner]:
@@ -192,12 +192,12 @@ class Inventory:
             case Scaler(named=named, target=target):
                 _discard(self._scaling, target, named)
 
-    def _file(self, kept: Kept) -> None:
+    def _file(self, key: Key, kept: Kept) -> None:
         for config_map in self._references(kept):
             self._referring.setdefault(config_map, {})[kept.named] = None
         match kept:
             case Pod(named=named, labels=labels):
-                self._pods_by_label.add(Key(named.namespace, named.name), pairs_of(named.namespace, dict(labels)))
+                self._pods_by_label.add(key, pairs_of(named.namespace, dict(labels)))
             case Workload(named=named, selector=selector, owner=owner):
                 if selector is not None:
                     self._selecting.add(named, [pair_of(named.namespace, selector)])

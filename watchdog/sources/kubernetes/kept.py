@@ -14,6 +14,8 @@ from watchdog.core.latent import Autoscaler, Reference, ScaledObject, Schedule
 from watchdog.core.pod import Pairs, PodShape
 from watchdog.core.selection import Named
 from watchdog.core.started import Start
+from watchdog.sources.kubernetes.conditions.ailments import Ailments
+from watchdog.sources.kubernetes.conditions.images import Digests
 from watchdog.sources.kubernetes.objects import Selector
 
 
@@ -34,6 +36,15 @@ class Template:
     shape: PodShape
 
 
+class Progress(NamedTuple):
+    """How far an update of the Pods of a StatefulSet or DaemonSet is that has not come to its end."""
+
+    revision: str
+    updated: int
+    ready: int
+    wanted: int
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """Whatever makes Pods. domain.md §5."""
@@ -48,6 +59,9 @@ class Workload:
     reported: int
     scaling: Schedule | Reference | None = None  # what it says of starting by itself
     job_labels: Pairs = ()  # of a CronJob: what its Jobs bear
+    ailments: Ailments = ()
+    progress: Progress | None = None  # None: no update is under way
+    ended: float = 0.0  # of a Job: when it was completed or failed, seconds since the epoch
 
     @property
     def target(self) -> Named | None:
@@ -89,6 +103,8 @@ class Pod:
     shape: PodShape
     finished: bool  # in a terminal phase: it never will run again. A terminating Pod still runs.
     starts: tuple[Started, ...] = ()  # of the containers that run
+    ailments: Ailments = ()
+    digests: Digests = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +127,11 @@ class ConfigMap:
         return self.written if isinstance(self.written, float) else self.written.get(key)
 
 
-Kept: TypeAlias = Workload | Scaler | Pod | ConfigMap
+@dataclass(frozen=True, slots=True)
+class Node:
+    named: Named  # in no namespace
+    version: Version = field(compare=False)
+    ailments: Ailments = ()
+
+
+Kept: TypeAlias = Workload | Scaler | Pod | ConfigMap | Node

@@ -29,6 +29,7 @@ SHOWN = 20
 class Namespaces:
     def __init__(self, selector: Selector) -> None:
         self._selector = selector
+        self.reconsidered: Callable[[str], None] = lambda namespace: None  # told whose selection has changed
         self._labels: dict[str, bool] = {}  # whether it is selected
         self._held_back: dict[Subject, Mode] = {}
         self._told: dict[Subject, Mode] = {}  # what could be held back tomorrow
@@ -80,6 +81,7 @@ class Namespaces:
             self._labels[name] = selected
         if self.selected(name) is not before:
             self._changed[name] = None
+            self.reconsidered(name)
 
     def _retold(self) -> Facts:
         """What counts now and did not before, and the other way round. This stream proves nothing of a mode: whoever

@@ -7,6 +7,7 @@ than the look that brought them: what is kept of them is in ``kept``.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -150,6 +151,7 @@ class PodSpec(Struct, frozen=True):
     ephemeral_containers: tuple[Container, ...] | None = None
     volumes: tuple[Volume, ...] | None = None
     service_account_name: str | None = None
+    restart_policy: str | None = None
 
 
 class TemplateMeta(Struct, frozen=True):
@@ -173,14 +175,51 @@ class Selector(Struct, frozen=True):
     match_expressions: tuple[Requirement, ...] | None = None
 
 
+class Condition(Struct, frozen=True):
+    type: str = ""
+    status: str = ""
+    reason: str | None = None
+    message: str | None = None
+    last_transition_time: str | None = None
+
+
+Unread: TypeAlias = msgspec.Raw
+"""Conditions that are decoded where something is wrong: most objects have a handful of them, all well."""
+NONE: Unread = msgspec.Raw(b"null")
+_conditions = msgspec.json.Decoder(tuple[Condition, ...] | None)
+
+
+def conditions_of(unread: Unread) -> tuple[Condition, ...]:
+    """Raises ``msgspec.MsgspecError``."""
+    return _conditions.decode(unread) or ()
+
+
+class RollingUpdate(Struct, frozen=True):
+    partition: int | None = None  # a StatefulSet's: Pods below it are left as they are
+
+
+class UpdateStrategy(Struct, frozen=True):
+    """Of a StatefulSet or a DaemonSet; a Deployment's has another name, and is not looked at."""
+
+    type: str | None = None
+    rolling_update: RollingUpdate | None = None
+
+
 class WorkloadSpec(Struct, frozen=True):
     selector: Selector
     template: Template
     replicas: int | None = None
+    update_strategy: UpdateStrategy | None = None
 
 
 class WorkloadStatus(Struct, frozen=True):
     replicas: int | None = None
+    updated_replicas: int | None = None
+    ready_replicas: int | None = None
+    observed_generation: int | None = None
+    current_revision: str | None = None
+    update_revision: str | None = None
+    conditions: Unread = NONE
 
 
 class Workload(Struct, frozen=True):
@@ -208,12 +247,15 @@ class ReplicationController(Struct, frozen=True):
 class DaemonSetSpec(Struct, frozen=True):
     selector: Selector
     template: Template
+    update_strategy: UpdateStrategy | None = None
 
 
 class DaemonSetStatus(Struct, frozen=True):
     desired_number_scheduled: int | None = None
     current_number_scheduled: int | None = None
     number_misscheduled: int | None = None
+    updated_number_scheduled: int | None = None
+    number_ready: int | None = None
     observed_generation: int | None = None
 
 
@@ -221,11 +263,6 @@ class DaemonSet(Struct, frozen=True):
     metadata: Meta
     spec: DaemonSetSpec
     status: DaemonSetStatus | None = None
-
-
-class Condition(Struct, frozen=True):
-    type: str = ""
-    status: str = ""
 
 
 class JobSpec(Struct, frozen=True):
@@ -278,10 +315,16 @@ class RolloutSpec(Struct, frozen=True):
     replicas: int | None = None
 
 
+class RolloutStatus(Struct, frozen=True):
+    replicas: int | None = None
+    phase: str | None = None
+    message: str | None = None
+
+
 class Rollout(Struct, frozen=True):
     metadata: Meta
     spec: RolloutSpec = RolloutSpec()
-    status: WorkloadStatus | None = None
+    status: RolloutStatus | None = None
 
 
 class Fallback(Struct, frozen=True):
@@ -315,19 +358,35 @@ class Running(Struct, frozen=True):
     started_at: str | None = None
 
 
+class Waiting(Struct, frozen=True):
+    reason: str | None = None
+
+
+class Terminated(Struct, frozen=True):
+    exit_code: int = 0
+    reason: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+
+
 class ContainerState(Struct, frozen=True):
     running: Running | None = None
+    waiting: Waiting | None = None
+    terminated: Terminated | None = None
 
 
 class ContainerStatus(Struct, frozen=True):
     name: str
     restart_count: int | None = None
     container_id: str | None = msgspec.field(default=None, name="containerID")
+    image_id: str | None = msgspec.field(default=None, name="imageID")
     state: ContainerState | None = None
+    last_state: ContainerState | None = None
 
 
 class PodStatus(Struct, frozen=True):
     phase: str | None = None
+    conditions: Unread = NONE
     container_statuses: tuple[ContainerStatus, ...] | None = None
     init_container_statuses: tuple[ContainerStatus, ...] | None = None
     ephemeral_container_statuses: tuple[ContainerStatus, ...] | None = None
@@ -349,8 +408,25 @@ class Namespace(Struct, frozen=True):
     metadata: Meta
 
 
+class NodeStatus(Struct, frozen=True):
+    conditions: tuple[Condition, ...] | None = None
+
+
+class Node(Struct, frozen=True):
+    metadata: Meta
+    status: NodeStatus | None = None
+
+
 Object: TypeAlias = (
     ConfigMap | Pod | Workload | ReplicationController | DaemonSet | Job | CronJob | Rollout | ScaledObject
-    | HorizontalPodAutoscaler | Namespace
+    | HorizontalPodAutoscaler | Namespace | Node
 )  # fmt: skip
 T = TypeVar("T", bound=Object)
+
+
+def seconds(text: str | None) -> float:
+    """RFC 3339 as seconds since the epoch; 0 where there is none that can be read."""
+    try:
+        return datetime.fromisoformat(text or "").timestamp()
+    except ValueError:
+        return 0.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,8 +14,20 @@ from watchdog.core.pod import Pairs
 from watchdog.core.selection import Named
 from watchdog.core.started import Start
 from watchdog.sources.kubernetes import objects
-from watchdog.sources.kubernetes.kept import ConfigMap, Kept, Pod, Scaler, Started, Template, Version, Workload
-from watchdog.sources.kubernetes.objects import Labels, Meta, Selector
+from watchdog.sources.kubernetes.conditions import ailments, images
+from watchdog.sources.kubernetes.kept import (
+    ConfigMap,
+    Kept,
+    Node,
+    Pod,
+    Progress,
+    Scaler,
+    Started,
+    Template,
+    Version,
+    Workload,
+)
+from watchdog.sources.kubernetes.objects import Labels, Meta, Selector, seconds
 from watchdog.sources.kubernetes.resources import Resource, revision
 from watchdog.sources.kubernetes.shapes import Shapes
 
@@ -88,9 +99,11 @@ class Reduction:
         return Workload(named, version(meta), labels, owner, selector, made, desired, reported, scaling)
 
     def replicated(self, kind: str, wire: objects.Workload) -> Kept:
-        reported = (wire.status.replicas if wire.status is not None else None) or 0
-        spec = wire.spec
-        return self._workload(kind, wire.metadata, spec.selector, spec.template, replicas(spec.replicas), reported)
+        status, spec = wire.status or objects.WorkloadStatus(), wire.spec
+        desired, reported = replicas(spec.replicas), status.replicas or 0
+        made = self._workload(kind, wire.metadata, spec.selector, spec.template, desired, reported)
+        progress, ailing = _progress(wire), ailments.of_rollout(status.conditions)
+        return replace(made, progress=progress, ailments=ailing) if progress or ailing else made
 
     def controller(self, kind: str, wire: objects.ReplicationController) -> Kept:
         spec, template = wire.spec, wire.spec.template
@@ -105,14 +118,20 @@ class Reduction:
         told = (status.observed_generation or 0) >= (wire.metadata.generation or 0)
         desired = (status.desired_number_scheduled or 0) if told else max(1, status.desired_number_scheduled or 0)
         reported = (status.current_number_scheduled or 0) + (status.number_misscheduled or 0)
-        return self._workload(kind, wire.metadata, wire.spec.selector, wire.spec.template, desired, reported)
+        made = self._workload(kind, wire.metadata, wire.spec.selector, wire.spec.template, desired, reported)
+        progress = _progress_of_daemons(wire) if told else None
+        return made if progress is None else replace(made, progress=progress)
 
     def job(self, kind: str, wire: objects.Job) -> Kept:
         status, spec = wire.status or objects.JobStatus(), wire.spec
         over = any(c.type in ("Complete", "Failed") and c.status == "True" for c in status.conditions or ())
         desired = 0 if over or spec.suspend else replicas(spec.parallelism)
         reported = (status.active or 0) + (status.terminating or 0)
-        return self._workload(kind, wire.metadata, spec.selector, spec.template, desired, reported)
+        made = self._workload(kind, wire.metadata, spec.selector, spec.template, desired, reported)
+        if not over:
+            return made
+        ended = max(seconds(one.last_transition_time) for one in status.conditions or ())
+        return replace(made, ended=ended, ailments=ailments.of_job(status.conditions))
 
     def cron_job(self, kind: str, wire: objects.CronJob) -> Kept:
         """It runs nothing itself: its Jobs do, and each is told of."""
@@ -121,14 +140,13 @@ class Reduction:
         return replace(self._workload(kind, wire.metadata, None, template, 0, 0, schedule), job_labels=labels)
 
     def rollout(self, kind: str, wire: objects.Rollout) -> Kept:
-        spec, ref = wire.spec, wire.spec.workload_ref
-        reported = (wire.status.replicas if wire.status is not None else None) or 0
+        spec, ref, status = wire.spec, wire.spec.workload_ref, wire.status or objects.RolloutStatus()
+        desired, reported = replicas(spec.replicas), status.replicas or 0
         referring = (
             None if ref is None else Reference(ref.kind or "Deployment", ref.name, spec.replicas, ref.scale_down or "")
         )
-        return self._workload(
-            kind, wire.metadata, spec.selector, spec.template, replicas(spec.replicas), reported, referring
-        )
+        made = self._workload(kind, wire.metadata, spec.selector, spec.template, desired, reported, referring)
+        return replace(made, ailments=ailments.of_argo(status.phase, status.message))
 
     def scaled_object(self, kind: str, wire: objects.ScaledObject) -> Kept:
         meta, spec = wire.metadata, wire.spec
@@ -151,8 +169,16 @@ class Reduction:
         annotations = self._annotations(meta.annotations, self.shapes.annotations(shape))
         finished = status.phase in ("Succeeded", "Failed")
         starts = tuple(_starts(meta, status)) if self.shapes.depends(shape) else ()
-        labels, owner = self._pairs(meta.labels), self._owner(meta)
-        return Pod(self._named(kind, meta), version(meta), labels, annotations, owner, shape, finished, starts)
+        labels, owner, named = self._pairs(meta.labels), self._owner(meta), self._named(kind, meta)
+        ailing, digests = ailments.of_pod(wire), self._digests(status)
+        return Pod(named, version(meta), labels, annotations, owner, shape, finished, starts, ailing, digests)
+
+    def _digests(self, status: objects.PodStatus) -> images.Digests:
+        found = images.running(status)
+        return found and self._one(tuple((self._one(name), self._one(digest)) for name, digest in found))
+
+    def node(self, kind: str, wire: objects.Node) -> Kept:
+        return Node(self._named(kind, wire.metadata), version(wire.metadata), ailments.of_node(wire))
 
     def _bounded(self, value: str) -> str:
         """A script that names a variable is kept as far as it is read."""
@@ -178,6 +204,26 @@ def replicas(stated: int | None) -> int:
     return 1 if stated is None else stated
 
 
+def _progress(wire: objects.Workload) -> Progress | None:
+    """Of a StatefulSet that is to update its Pods by itself, every one of them, until it has."""
+    status, strategy = wire.status or objects.WorkloadStatus(), wire.spec.update_strategy
+    if status.update_revision is None or strategy is None or strategy.type == "OnDelete":
+        return None
+    held_back = strategy.rolling_update is not None and strategy.rolling_update.partition
+    if held_back or status.update_revision == status.current_revision:
+        return None
+    updated, ready = status.updated_replicas or 0, status.ready_replicas or 0
+    return Progress(status.update_revision, updated, ready, replicas(wire.spec.replicas))
+
+
+def _progress_of_daemons(wire: objects.DaemonSet) -> Progress | None:
+    status, strategy = wire.status or objects.DaemonSetStatus(), wire.spec.update_strategy
+    wanted, updated = status.desired_number_scheduled or 0, status.updated_number_scheduled or 0
+    if updated >= wanted or (strategy is not None and strategy.type == "OnDelete"):
+        return None
+    return Progress(str(wire.metadata.generation or 0), updated, status.number_ready or 0, wanted)
+
+
 def bounded(text: str, limit: int = KEPT) -> str:
     """As much of a value as any reader looks at: what surrounds it is not significant, but where its first line ends
     is, and that something was cut off."""
@@ -201,14 +247,6 @@ def _starts(meta: objects.PodMeta, status: objects.PodStatus) -> Iterable[Starte
         if one.state is not None and one.state.running is not None:
             at = seconds(one.state.running.started_at)
             yield Started(one.name, one.container_id or "", Start(at, created, (one.restart_count or 0) > 0))
-
-
-def seconds(text: str | None) -> float:
-    """RFC 3339 as seconds since the epoch; 0 where there is none that can be read."""
-    try:
-        return datetime.fromisoformat(text or "").timestamp()
-    except ValueError:
-        return 0.0
 
 
 NOTHING: Mapping[str, str] = {}
@@ -245,4 +283,5 @@ _REDUCE: Mapping[type[Any], Callable[[Reduction, str, Any], Kept]] = {
     objects.HorizontalPodAutoscaler: Reduction.autoscaler,
     objects.Pod: Reduction.pod,
     objects.ConfigMap: Reduction.config_map,
+    objects.Node: Reduction.node,
 }

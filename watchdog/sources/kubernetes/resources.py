@@ -55,6 +55,7 @@ class Resource(Generic[T]):
 NAMESPACES = Resource("namespaces", "Namespace", "/api/v1", objects.Namespace)
 CONFIG_MAPS = Resource("configmaps", "ConfigMap", "/api/v1", objects.ConfigMap)
 PODS = Resource("pods", "Pod", "/api/v1", objects.Pod)
+NODES = Resource("nodes", "Node", "/api/v1", objects.Node)
 REPLICATION_CONTROLLERS = Resource(
     "replicationcontrollers", "ReplicationController", "/api/v1", objects.ReplicationController
 )
@@ -81,7 +82,7 @@ SCALERS: dict[str, Resource[Any]] = {resource.kind: resource for resource in (AU
 OPTIONAL = (ROLLOUTS, SCALED_OBJECTS)
 """Custom resources: there are none where their definition is not served."""
 EVERY: tuple[Resource[Any], ...] = (CONFIG_MAPS, *WORKLOADS.values(), *SCALERS.values(), PODS)
-"""All that is looked at, in the order of the first lists."""
+"""All that is looked at in each namespace, in the order of the first lists."""
 
 
 def decoder(type_: Any, what: str) -> Callable[[bytes], Any]:

@@ -6,14 +6,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from watchdog.core.services import Criticality
+from watchdog.core.variables import WatchedVariable
 from watchdog.sources import Source, Stream
 from watchdog.sources.kubernetes.access import Access
 from watchdog.sources.kubernetes.blindspots import blind_spots
+from watchdog.sources.kubernetes.conditions.lkg import last_known_good
+from watchdog.sources.kubernetes.conditions.telling import conditions
 from watchdog.sources.kubernetes.guarded import Guarded
 from watchdog.sources.kubernetes.namespaces import Namespaces, parsed
 from watchdog.sources.kubernetes.permissions import Permission, needs
-from watchdog.sources.kubernetes.resources import CONFIG_MAPS, EVERY, NAMESPACES, OPTIONAL, PODS, WORKLOADS, Key
-from watchdog.sources.kubernetes.stanza import Execution, KillSwitchKey, WatchedVariable
+from watchdog.sources.kubernetes.resources import CONFIG_MAPS, EVERY, NAMESPACES, NODES, OPTIONAL, PODS, WORKLOADS, Key
+from watchdog.sources.kubernetes.stanza import Execution, Importance, KillSwitchKey
 from watchdog.sources.kubernetes.streams import WATCH_DEADLINE, WATCH_STALE, Cluster, Pace
 
 
@@ -24,6 +28,10 @@ class Kubernetes(Source):
     ``namespace_selector`` ('label=value,...'): those of the whole cluster with these labels, and execution workloads
     and forbidden modes of the others. ``config_maps`` 'named': only the kill switches' and ``config_map_names``
     ('namespace/name'), each by its name, so that RBAC can name them; 'namespace': all of each namespace.
+
+    What is wrong with workloads is told too; of ``nodes`` only where their list may be read. ``criticality`` is what
+    workloads are worth: those of execution are critical, all that are not named ``default_criticality``. Images are
+    compared with the manifests in ``last_known_good``. ``pause_variables`` pause ingestion where they are off.
 
     Without ``watch``, two writes of a ConfigMap between two polls cannot be told from one: it is told as a blind spot.
     """
@@ -45,6 +53,11 @@ class Kubernetes(Source):
     halt_variables: tuple[str, ...] = ()  # what the platform's own reader takes the kill switch from
     file_variables: tuple[str, ...] = ()  # what names the file that holds it
     exempt_secrets: tuple[str, ...] = ()  # 'namespace/name': known to set none of the variables
+    nodes: bool = False
+    criticality: tuple[Importance, ...] = ()
+    default_criticality: Criticality = "optional"
+    last_known_good: str = ""  # the path of a file with manifests; empty: there is none
+    pause_variables: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.poll_interval < self.stale_after:
@@ -66,13 +79,20 @@ class Kubernetes(Source):
             raise ValueError("kill_switches: expected each switch once for a ConfigMap")
         if len({v.name for v in self.variables}) < len(self.variables):
             raise ValueError("variables: expected each name once")
+        if "" in self.pause_variables or len(set(self.pause_variables)) < len(self.pause_variables):
+            raise ValueError("pause_variables: expected each name once and none empty")
+        if len({one.named for one in self.criticality}) < len(self.criticality):
+            raise ValueError("criticality: expected each workload once")
+        if self.last_known_good and not self.last_known_good.startswith("/"):
+            raise ValueError(f"last_known_good: expected an absolute path, found {self.last_known_good!r}")
 
     def streams(self) -> Mapping[str, Stream]:
         cluster = self._cluster()
         streams = dict(self._streams(cluster))
         if not self.namespace_selector:
             return streams
-        namespaces = Namespaces(parsed(self.namespace_selector))
+        namespaces, concerns = Namespaces(parsed(self.namespace_selector)), cluster.telling.concerns
+        concerns.counts, namespaces.reconsidered = namespaces.selected, concerns.reconsider
         sifted = {part: namespaces.sifting(part, stream) for part, stream in streams.items()}
         return {**dict([namespaces.stream(cluster.connect, WATCH_STALE, WATCH_DEADLINE)]), **sifted}
 
@@ -80,7 +100,8 @@ class Kubernetes(Source):
         pace = Pace(self.poll_interval, self.request_timeout, self.stale_after)
         guarded = Guarded(
             self.variables, self.kill_switches, self.execution.selection, self.halt_variables, self.file_variables,
-            self.exempt_secrets,
+            self.exempt_secrets, self.pause_variables, {one.named: one.criticality for one in self.criticality},
+            self.default_criticality,
         )  # fmt: skip
         cluster = Cluster(self.name, lambda ports: ports.kubernetes(self.kubeconfig, self.context), guarded, pace)
         if self.config_maps == "named":
@@ -97,6 +118,8 @@ class Kubernetes(Source):
             for resource in EVERY:
                 if resource is not CONFIG_MAPS or self.config_maps == "namespace":
                     yield look(resource, namespace)
+        if self.nodes:
+            yield look(NODES, "")
         for location in dict.fromkeys((carrier.namespace, carrier.config_map) for carrier in self.kill_switches):
             yield cluster.guarded_config_map(*location)
         for workload in self.execution.workloads:
@@ -104,7 +127,10 @@ class Kubernetes(Source):
         if self.watch:
             yield cluster.aside()
         yield cluster.afterwards()
-        yield blind_spots(cluster.telling.inventory, self.namespaces, self.watch)
+        yield conditions(cluster.telling.concerns)
+        if self.last_known_good:
+            yield last_known_good(self.last_known_good, cluster.telling.concerns.compare_with)
+        yield blind_spots(cluster.telling.inventory, self.namespaces, self.watch, self.nodes)
         yield self._access(cluster).stream()
 
     def _config_maps(self) -> list[Key]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from watchdog.core.selection import Named, Selection
-from watchdog.core.switch import FALSY, TRUTHY
+from watchdog.core.services import Criticality
+from watchdog.sources.kubernetes.resources import NODES, PODS, WORKLOADS
 
-Words = Literal["truthy", "falsy", "not_truthy"]
+KINDS = (*WORKLOADS, PODS.kind, NODES.kind)
+"""Of what conditions are told: what makes Pods, a Pod that nothing made, and nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,45 +63,18 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedVariable:
-    """An environment variable that can enable execution. domain.md §4.
+class Importance:
+    """What one workload (or a node, in no namespace) is worth. domain.md §6."""
 
-    ``unsafe`` and ``safe`` are values (white space and letter case do not matter), or a word for ``unsafe``:
-    ``truthy``, ``falsy``, ``not_truthy``. With both given as values, whatever is in neither is not *listed*.
-    """
-
+    kind: str
     name: str
-    unsafe: tuple[str, ...] | Words
-    safe: tuple[str, ...] = ()
-    execution_only: bool = False
-    required_on_execution: bool = False
+    criticality: Criticality
+    namespace: str = ""
 
     def __post_init__(self) -> None:
-        if self.safe and isinstance(self.unsafe, str):
-            raise ValueError(f"variables: {self.name}: expected no list of safe values beside the word {self.unsafe!r}")
-        if both := sorted({_plain(v) for v in self.safe} & {_plain(v) for v in self.unsafe}):
-            raise ValueError(f"variables: {self.name}: expected a value to be safe or unsafe, {both[0]!r} is both")
+        if self.kind not in KINDS:
+            raise ValueError(f"kind: expected one of {', '.join(KINDS)}, found {self.kind!r}")
 
-    def is_unsafe(self, value: str) -> bool:
-        match self.unsafe:
-            case "truthy":
-                return _word(value) in TRUTHY
-            case "falsy":
-                return _word(value) in FALSY
-            case "not_truthy":
-                return _word(value) not in TRUTHY
-        return any(_plain(value) == _plain(unsafe) for unsafe in self.unsafe)
-
-    def is_listed(self, value: str) -> bool:
-        """Also an empty value: the platform reads it as unset."""
-        listed = not self.safe or not value.strip() or self.is_unsafe(value)
-        return listed or any(_plain(value) == _plain(safe) for safe in self.safe)
-
-
-def _plain(value: str) -> str:
-    """The platform strips and upper-cases: a dotless i is a capital I then."""
-    return value.strip().upper().lower()
-
-
-def _word(value: str) -> str:
-    return value.strip().lower()
+    @property
+    def named(self) -> Named:
+        return Named(self.namespace, self.kind, self.name)

@@ -31,7 +31,7 @@ class Strays:
         self._left: dict[Named, dict[Named, None]] = {}  # by what they are told as
         self._told_as: dict[Named, Named] = {}
 
-    def __contains__(self, who: Named) -> bool:
+    def __contains__(self, who: object) -> bool:
         return who in self._told_as
 
     def is_told_as_another(self, who: Named) -> bool:

@@ -30,11 +30,13 @@ from watchdog.sources.kubernetes.history import Ground, History, part, unmarked
 from watchdog.sources.kubernetes.inventory import Owner, SwitchesOf
 from watchdog.sources.kubernetes.listing import LIST_TIMEOUT, End, Target, key_of, paged
 from watchdog.sources.kubernetes.objects import Selector, T
+from watchdog.sources.kubernetes.permissions import title
 from watchdog.sources.kubernetes.reflector import SILENCE
 from watchdog.sources.kubernetes.resources import (
     CONFIG_MAPS,
     CRON_JOBS,
     EVERY,
+    NODES,
     OPTIONAL,
     PODS,
     ROLLOUTS,
@@ -59,6 +61,7 @@ PROVIDES: Mapping[str, frozenset[str]] = {
     **{resource.plural: frozenset({"workload", "mode", "wiring"}) for resource in (*WORKLOADS.values(), PODS)},
     **{resource.plural: frozenset({"workload", "mode", "wiring", "latent"}) for resource in (CRON_JOBS, ROLLOUTS)},
     **{resource.plural: frozenset({"latent"}) for resource in SCALERS.values()},
+    NODES.plural: frozenset(),
 }
 
 
@@ -150,6 +153,8 @@ class Cluster:
     def _sees(self, resource: Resource[Any], namespace: str, name: str) -> tuple[Sees, ...]:
         if name:
             return named_seen(resource, namespace, name)
+        if resource is NODES:
+            return (Sees("kind", title(resource.group, resource.plural)),)
         bears = resource not in SCALERS.values()
         return seen_by(resource, namespace, [v.name for v in self.guarded.variables] if bears else [])
 
@@ -174,7 +179,7 @@ class Cluster:
         """Whatever a fact is made of is told before it at the start, so that an environment is not unknown, nor a Pod
         without a workload, for a blink. What is not seen does not hold up what is."""
         target = history.target
-        before = EVERY[: 0 if target.name else EVERY.index(target.resource)]
+        before = EVERY[: 0 if target.name or target.resource is NODES else EVERY.index(target.resource)]
         others = [one.target for one in self.histories if not one.target.name]
         try:
             async with asyncio.timeout(self.pace.request_timeout):

@@ -9,16 +9,17 @@ from typing import Any
 
 from watchdog.core.environment import Bearer
 from watchdog.core.facts import Blindspot, Fact, Mark, Mode, Subject, Unknown, Wiring
+from watchdog.core.modes import FROM_SECRET, Settings, Variables
 from watchdog.core.observation import Facts
 from watchdog.core.pod import PodShape
 from watchdog.core.selection import Named
 from watchdog.sources.kubernetes import workloads
+from watchdog.sources.kubernetes.conditions.concerns import Concerns
 from watchdog.sources.kubernetes.config_maps import kill_switch
 from watchdog.sources.kubernetes.environments import Environments, pod_bearer, shape_of, template_bearer
 from watchdog.sources.kubernetes.guarded import Guarded
 from watchdog.sources.kubernetes.inventory import Inventory, Owner, SwitchesOf, owner_of
 from watchdog.sources.kubernetes.kept import ConfigMap, Kept, Pod, Scaler, Workload
-from watchdog.sources.kubernetes.modes import FROM_SECRET, Settings, Variables
 from watchdog.sources.kubernetes.objects import Object
 from watchdog.sources.kubernetes.reduction import Reduction
 from watchdog.sources.kubernetes.resources import CONFIG_MAPS, PODS, REPLICA_SETS, Key, Resource, revision
@@ -35,10 +36,13 @@ class Telling:
         self.guarded, self.inventory = guarded, Inventory()
         self.reduction = Reduction(guarded.shapes)
         self.environments = Environments(
-            self.inventory, guarded.variables, guarded.switches, guarded.halt_variables, now
+            self.inventory, guarded.variables, guarded.switches, guarded.halt_variables, now, guarded.pauses
         )
         self.execution = workloads.Execution(self.inventory, guarded.selection, guarded.readers, guarded.reader())
         self.strays = Strays(self.inventory, self.execution, self.environments)
+        self.concerns = Concerns(
+            self.inventory, self.execution, self.environments, guarded.criticality, guarded.default_criticality
+        )
         self._switches: dict[Key, list[KillSwitchKey]] = {}
         for carrier in guarded.switches:
             self._switches.setdefault(Key(carrier.namespace, carrier.config_map), []).append(carrier)
@@ -126,25 +130,32 @@ class Telling:
     ) -> dict[Owner, None]:
         if kept is None:
             self._unreadable.pop(owner_of(resource, key), None)
+        before = self.inventory.store(resource).get(key)
         touched = self.inventory.change(resource, key, kept, number)
         if not touched:
             return {owner_of(resource, key): None} if self.guards(resource, key) else {}  # its mark has moved
+        self.concerns.changed(before, kept)
         if resource is CONFIG_MAPS:
             self.environments.config_map_changed(key, blind_since)
+            self.concerns.config_map_changed(touched)
         elif isinstance(kept, Workload | Pod):
             self.environments.refers(kept)
         return self._that_tell_of(kept, touched) if isinstance(kept, Pod) else touched
 
     def _that_tell_of(self, pod: Pod, touched: dict[Owner, None]) -> dict[Owner, None]:
-        """A Pod that sets nothing matters to no workload of which nothing is told."""
+        """A Pod that sets nothing matters to no workload of which nothing is told, and is not told of unless it counts
+        or was."""
         self.environments.forget(pod.named)
+        self.execution.forget(pod.named)
         if self.environments.of(pod):
             return touched
-        return {owner: None for owner in touched if owner == pod.named or owner in self._told or self._counts(owner)}
+        return {owner: None for owner in touched if self._matters(owner)}
 
-    def _counts(self, owner: Owner) -> bool:
-        workload = self.inventory.workload(owner) if isinstance(owner, Named) else None
-        return workload is not None and bool(self.execution.reason(workload))
+    def _matters(self, owner: Owner) -> bool:
+        if owner in self._told or owner in self._unreadable or owner in self.strays:
+            return True
+        held = self.inventory.get(owner) if isinstance(owner, Named) else None
+        return isinstance(held, Workload | Pod) and bool(self.execution.reason(held))
 
     def covered(self, resource: Resource[Any], namespace: str) -> list[Key]:
         """What a listing of a namespace (empty: of the cluster) covers."""

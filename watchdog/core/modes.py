@@ -15,7 +15,7 @@ from watchdog.core.environment import Bearer, ConfigMaps, Environment, environme
 from watchdog.core.facts import Mode, Unknown
 from watchdog.core.pod import Container, PodShape
 from watchdog.core.selection import Named
-from watchdog.sources.kubernetes.stanza import WatchedVariable
+from watchdog.core.variables import WatchedVariable
 
 SHOWN = 80
 UNSET = None

@@ -1,0 +1,1 @@
+"""Tests of what is told of workloads and nodes that are degraded."""
