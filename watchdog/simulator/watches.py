@@ -179,8 +179,8 @@ class _Stream:
 
 
 async def _set_before(event: asyncio.Event, deadline: float) -> None:
-    """A loop may fire a timer up to its clock's resolution early: then nothing is due yet, and on a loop whose time only
-    moves while it waits that would be so for ever."""
+    """A loop may fire a timer a little early: then nothing is due yet, and on a loop whose time only moves while it
+    waits that would be so for ever."""
     try:
         async with asyncio.timeout_at(deadline + 1e-6):
             await event.wait()

@@ -17,7 +17,7 @@ class Source(Fact):
 
     source: str
     up: bool
-    safety: bool  # it carries the kill switch, an execution workload or a mode
+    safety: bool  # what it carries bears on a Sev-0 rule: not to see it is worth Sev-1
     explanation: str  # which scopes fail, and why
 
 
