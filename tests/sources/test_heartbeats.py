@@ -196,11 +196,6 @@ def test_each_heartbeat_is_a_stream_of_its_own() -> None:
     assert list(streams) == ["a", "b"] and streams["a"].coverage.provides == {"heartbeat"}
 
 
-def test_the_stream_of_an_execution_workload_alone_bears_on_safety() -> None:
-    streams = Heartbeats("beats", FLOOR, (Beating("a", "x", execution=True), Beating("b", "y"))).streams()
-    assert [stream.coverage.safety for stream in streams.values()] == [True, False]
-
-
 BOTH = (Beating("a", "x"),)
 WRONG: list[Any] = [
     lambda: Heartbeats("beats", FLOOR, ()),

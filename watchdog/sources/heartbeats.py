@@ -110,7 +110,7 @@ class Heartbeats(Source):
     def _promise(self, of: Beating) -> Coverage:
         subject = Subject(Heartbeat.KIND, (("service", of.service),))
         sees = Sees("heartbeat", of.service, self.namespace, subject=subject, field="beating")
-        return Coverage(frozenset({Heartbeat.KIND}), self.stale_after, sees=(sees,), safety=of.execution)
+        return Coverage(frozenset({Heartbeat.KIND}), self.stale_after, sees=(sees,))
 
     async def _looks(self, heartbeat: Beating, ports: Ports) -> AsyncIterator[Facts]:
         """Raises ``KubernetesError`` and ``Unreachable``: that there is no such ConfigMap is none of them."""
