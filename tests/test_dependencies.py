@@ -226,4 +226,5 @@ async def test_a_message_that_died_while_pubsub_was_out_of_reach_pages_once_it_i
         await stage.turned("pubsub_dead_letters", lost=True, since=broke)
         await stage.pubsub.poison(stage.lane)
         await stage.proxies["pubsub"].to(Mode.PASS)
-        await stage.alertmanager.notified("firing", alertname="DeadLettersArriving", cause="breach")
+        page = await stage.alertmanager.notified("firing", alertname="DeadLettersArriving", cause="breach")
+    assert "Dead letters arrive: 1 in" in page["annotations"]["summary"]

@@ -71,6 +71,8 @@ async def test_a_lookback_can_be_chosen(prometheus_binary: str, tmp_path: Path) 
         running(prometheus_binary, tmp_path, scraping(exporter.target), flags=flags) as prometheus,
     ):
         await prometheus.has("depth")
+        async with aiohttp.ClientSession(prometheus.url) as session, session.get("/api/v1/status/flags") as answer:
+            assert (await answer.json())["data"]["query.lookback-delta"] == "2s"
 
 
 async def asked(session: aiohttp.ClientSession, proxy: Proxy, within: float = 5.0) -> bytes:

@@ -315,6 +315,7 @@ async def test_a_service_that_is_away_is_tried_every_second() -> None:
             while proxy.accepted < 6:
                 await refused(ours.subscription(TAP, SHORT))
                 await asyncio.sleep(0.1)
+        assert proxy.accepted >= 6
 
 
 # --- who we are

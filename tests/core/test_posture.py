@@ -251,38 +251,6 @@ def test_the_silence_of_an_open_watch_before_it_broke_was_no_blindness() -> None
     assert source(again).since == at(62)
 
 
-BEAT, OTHER = Scope("heartbeats", "execution"), Scope("heartbeats", "other")
-
-
-def heartbeats() -> Posture:
-    kinds = frozenset({"heartbeat"})
-    promised = {BEAT: Coverage(kinds, 20.0, safety=True), OTHER: Coverage(kinds, 20.0)}
-    return Posture.initial(at(0), promised).updated(at(0), [saw(0, BEAT), saw(0, OTHER)])
-
-
-def carries_safety(now: Posture) -> bool:
-    fact = source(now, "heartbeats").fact
-    assert isinstance(fact, Source)
-    return fact.safety
-
-
-def test_a_stream_that_bears_on_safety_makes_its_own_outage_one_of_safety_and_no_other() -> None:
-    seen = heartbeats()
-    assert carries_safety(seen)
-    assert not carries_safety(seen.updated(at(1), [failed(1, OTHER)]))
-    assert carries_safety(seen.updated(at(1), [failed(1, BEAT)]))
-
-
-def test_its_outage_counts_from_its_own_last_look_and_the_end_of_it_begins_another() -> None:
-    other = heartbeats().updated(at(100), [failed(5, OTHER), saw(100, BEAT)])
-    both = other.updated(at(101), [failed(101, BEAT)])
-    assert carries_safety(both) and source(both, "heartbeats").since == at(100)
-    back = both.updated(at(200), [saw(200, BEAT)])
-    assert not carries_safety(back) and source(back, "heartbeats").since == at(200)
-    again = back.updated(at(203), [failed(203, OTHER, "Timeout")])
-    assert source(again, "heartbeats").since == at(200)
-
-
 def test_a_message_that_only_counts_on_changes_no_fact() -> None:
     def says(seconds: float, message: str) -> Observation:
         return Observation(SWITCHES, at(seconds), Unknown("Refused", message))

@@ -79,7 +79,6 @@ class Sees:
 class Coverage:
     """What a scope promises: the kinds of fact that it carries, and for how many seconds one look holds.
 
-    ``safety``: what it shows bears on a Sev-0 rule though its kinds as such do not; not to see it is worth Sev-1.
     ``quiet``: it sees without saying so (an open WATCH). Its silence before a failure was no blindness. ``sees`` is for
     the coverage report, and for nothing else.
     """
@@ -88,4 +87,3 @@ class Coverage:
     stale_after: float
     quiet: bool = False
     sees: tuple[Sees, ...] = ()
-    safety: bool = False

@@ -1,4 +1,4 @@
-"""What is said of a source that does not see: what fails, why, and whether safety hangs on it. Pure.
+"""What is said of a source that does not see: what fails, and why. Pure.
 
 A page must tell what to do, so it quotes the sentence that came with the reason, and is of bounded length.
 """
@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Sequence
 
 from watchdog.core.facts import Unknown
-from watchdog.core.observation import Coverage
 from watchdog.core.redaction import redacted_text
 
 SAFETY_KINDS = frozenset({"kill_switch", "workload", "mode", "latent", "wiring"})
@@ -21,14 +20,6 @@ LONGEST_MESSAGE = 420
 PARTS = 3
 """Looks of a kind that are named."""
 _VARYING = re.compile(r"\S*\d\S*")  # ages, ports, addresses, ids
-
-
-def carries_safety(scopes: Iterable[Coverage], failing: Sequence[Coverage]) -> bool:
-    """Kinds of safety count for the whole source, whatever fails: its other looks bear on them (which namespaces there
-    are, what may be read). A stream that bears on safety by itself counts where it fails, or nothing does."""
-    scopes = tuple(scopes)
-    kinds = any(coverage.provides & SAFETY_KINDS for coverage in scopes)
-    return kinds or any(coverage.safety for coverage in failing or scopes)
 
 
 def explained(failing: Iterable[tuple[str, Unknown]]) -> str:

@@ -18,7 +18,7 @@ from watchdog.core.facts import GLOBALS, Agreement, Fact, Safety, Source, Subjec
 from watchdog.core.instant import Instant
 from watchdog.core.known import NEVER_OBSERVED, Change, Gone, Known, Sight, State
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
-from watchdog.core.outage import carries_safety, explained, reworded
+from watchdog.core.outage import SAFETY_KINDS, explained, reworded
 from watchdog.core.safety import Tallies, counted, safety
 from watchdog.core.services import Few, core, ingest
 from watchdog.core.table import Table
@@ -244,23 +244,11 @@ def _turned(before: Posture, seen: Posture) -> Sequence[Scope]:
 
 
 def _source(posture: Posture, source: str, scopes: list[Scope]) -> Known:
-    promised = {scope: posture.sights[scope].coverage for scope in scopes}
     failing = {scope: problem for scope in scopes if (problem := posture.sights[scope].unknown(posture.at))}
-    safety = carries_safety(promised.values(), [promised[scope] for scope in failing])
+    safety = any(posture.sights[scope].coverage.provides & SAFETY_KINDS for scope in scopes)
     explanation = explained((scope.part, problem) for scope, problem in failing.items())
-    fact = Source(source, not failing, safety, explanation)
-    return Known(fact, _down_since(posture, fact, list(failing)), None)
-
-
-def _down_since(posture: Posture, fact: Source, failing: Sequence[Scope]) -> Instant:
-    """Since the last look that succeeded, of those that bear on safety if one of them fails. Where they see again and
-    others do not yet, that is another finding, and begins now: else each recovery would page once more."""
-    bearing = [scope for scope in failing if posture.sights[scope].coverage.safety] if fact.safety else []
-    since = [posture.sights[scope].unseen_since for scope in bearing or failing]
-    held = posture.facts.get(fact.subject)
-    if not fact.safety and held is not None and isinstance(held.fact, Source) and failing and not held.fact.up:
-        since = [posture.at] if held.fact.safety else [max(min(since, key=_mono), held.since, key=_mono)]
-    return min(since, key=_mono, default=posture.at)
+    since = min((posture.sights[scope].unseen_since for scope in failing), key=_mono, default=posture.at)
+    return Known(Source(source, not failing, safety, explanation), since, None)
 
 
 def _mono(at: Instant) -> float:

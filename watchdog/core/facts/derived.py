@@ -17,7 +17,7 @@ class Source(Fact):
 
     source: str
     up: bool
-    safety: bool  # what it carries bears on a Sev-0 rule: not to see it is worth Sev-1
+    safety: bool  # it carries the kill switch, an execution workload, a mode, or what bears on them
     explanation: str  # which scopes fail, and why
 
 
