@@ -347,9 +347,13 @@ async def test_an_attempt_that_ends_in_a_way_that_nobody_foresaw_is_a_failure_li
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
+    attempts: list[threading.Thread] = []
 
     def unforeseen() -> Outcome:
+        attempts.append(threading.current_thread())
         raise ZeroDivisionError
 
     error = await refused(GoogleCredentials(unforeseen))
     assert error.message == "google-auth failed in a way that nobody foresaw"
+    for attempt in attempts:
+        attempt.join()  # it says so on its way out, after it has answered: while this test still listens
