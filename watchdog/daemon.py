@@ -22,6 +22,7 @@ from watchdog.adapters.pubsub import PubSubClients
 from watchdog.adapters.status_server import AioStatusServer
 from watchdog.adapters.terminal import Terminal
 from watchdog.core.assessment import Assessment, assess
+from watchdog.core.delivery import Paging
 from watchdog.core.facts import Receiver, Unknown
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
 from watchdog.core.posture import Posture
@@ -49,6 +50,7 @@ class Plan:
     outlets: tuple[Outlet, ...]
     rules: RuleSet
     drain_seconds: float = 10.0
+    paging: Paging = field(default_factory=Paging)
     streams: Mapping[Scope, Stream] = field(init=False)
     receivers: tuple[Outlet, ...] = field(init=False)
 
@@ -71,7 +73,8 @@ class Daemon:
         self.plan, self.ports, self.inbox = plan, ports, Inbox()
         self.outboxes = {outlet.name: Outbox() for outlet in plan.receivers}
         coverage = {**plan.coverage(), RECEIPTS: Coverage(frozenset({Receiver.KIND}), float("inf"))}
-        self.assessment = Assessment.initial(Posture.initial(ports.clock.now(), coverage))
+        paging = replace(plan.paging, labels=ports.labels)
+        self.assessment = Assessment.initial(Posture.initial(ports.clock.now(), coverage), paging)
         self.stop = asyncio.Event()
         self.log = structlog.get_logger()
         self.on_turn: Callable[[Assessment], None] = lambda assessment: None
@@ -113,7 +116,7 @@ class Daemon:
         """observation -> posture -> assessment -> outboxes."""
         at = self.ports.clock.now()
         posture = self.assessment.posture.updated(at, self.inbox.drain())
-        self.assessment = assess(self.assessment, posture, self.plan.rules)
+        self.assessment = assess(self.assessment, posture, self.plan.rules, self.inbox.reports())
         for outlet in self.plan.receivers:
             self.outboxes[outlet.name].put(self.assessment, wake=outlet.every_turn)
         self.ports.vitals.turns.add(self.ports.clock.now().since(at))

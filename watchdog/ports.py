@@ -64,6 +64,10 @@ class Kubernetes(Protocol):
         Any other path is refused with ``ValueError`` before anything is sent."""
         ...
 
+    async def date(self, timeout: float) -> datetime:
+        """The API server's own time, of an answer's ``Date`` header: in whole seconds."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -72,6 +76,18 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How HTTP servers are reached where that is not plain: a certificate authority of their own, a certificate of
+    ours, a name that their certificate bears, a proxy. Paths of files (PEM), which are read anew at times."""
+
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    server_name: str = ""
+    proxy: str = ""
 
 
 class Http(Protocol):
@@ -140,6 +156,10 @@ class PubSub(Protocol):
 
     async def acknowledge(self, tap: str, ack_ids: Sequence[str], timeout: float) -> None: ...
 
+    async def publish(self, topic: str, data: bytes, attributes: Mapping[str, str], timeout: float) -> None:
+        """Our own word to people who listen there: never to a topic of the guarded platform's."""
+        ...
+
     async def oldest_unacked_seconds(self, subscription: str, timeout: float) -> float:
         """By a snapshot that is made and deleted: the one call that writes. Only where it was asked for."""
         ...
@@ -166,6 +186,42 @@ class Files(Protocol):
 
     async def replace(self, path: str, content: bytes) -> None:
         """Writes the file anew, whole or not at all: who reads it sees the old content or the new."""
+        ...
+
+
+class Journal(Protocol):
+    """A folder of segments that are only ever appended to. One process at a time. Raises ``OSError``.
+
+    Nothing here waits for a disk on the event loop.
+    """
+
+    async def segments(self) -> Sequence[str]:
+        """Their names, oldest first. The first call opens the folder, and keeps every other process out."""
+        ...
+
+    async def read(self, segment: str, offset: int, limit: int) -> bytes:
+        """At most ``limit`` bytes from ``offset`` on; fewer only at its end."""
+        ...
+
+    async def append(self, segment: str, data: bytes, *, sync: bool) -> None:
+        """All of it, at its end. ``sync``: it is on the disk when this returns. After a failure some of it may be
+        there: ask for the segment's size before going on."""
+        ...
+
+    async def size(self, segment: str) -> int: ...
+
+    async def cut(self, segment: str, size: int) -> None:
+        """Takes away what is beyond ``size``: the torn end of a write that a crash interrupted."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Names(Protocol):
+    """The domain name system. Raises ``Unreachable``."""
+
+    async def addresses(self, host: str, timeout: float) -> Sequence[str]:
+        """The IP addresses of a name, sorted; a name that has none is ``Unreachable('NameNotFound')``."""
         ...
 
 
@@ -220,3 +276,10 @@ class Ports:
     """How far an earlier life of the daemon had seen; empty where nothing is known of one."""
     pubsub: Callable[[str], PubSub] = _nowhere
     google: Callable[[], Credentials] = _nowhere
+    web: Callable[[Connection], Http] = _nowhere
+    """HTTP over connections that are not plain; ``http`` is the plain one."""
+    names: Callable[[], Names] = _nowhere
+    journal: Callable[[str], Journal] = _nowhere
+    """The journal in a folder."""
+    boot: str = ""
+    """Which life of the daemon this is: random, and new with every start."""

@@ -19,6 +19,7 @@ from watchdog.core.alert import Edge, EdgeKind, Identity
 from watchdog.core.assessment import Assessment
 from watchdog.core.facts import Receiver, Unknown
 from watchdog.core.observation import Facts, Observation, Scope
+from watchdog.core.report import Report
 from watchdog.core.ruleset import RuleSet
 from watchdog.outlets import Batch, Outlet, Receipt
 from watchdog.ports import Clock, KubernetesError, Ports, Unreachable
@@ -45,6 +46,7 @@ class Inbox:
 
     def __init__(self, limit: int = 1_000) -> None:
         self._waiting: deque[Observation] = deque()
+        self._reports: list[Report] = []
         self._limit, self._news, self._room = limit, asyncio.Event(), asyncio.Event()
         self._turnstile = asyncio.Lock()  # fair: who comes later, with newer facts, overtakes nobody who waits
 
@@ -63,6 +65,17 @@ class Inbox:
                 await self._news.wait()
         except TimeoutError:
             pass
+
+    def report(self, reports: Iterable[Report]) -> None:
+        """What became of pages, for the next turn. It has been said, so nobody waits here."""
+        before = len(self._reports)
+        self._reports.extend(reports)
+        if len(self._reports) > before:  # a turn for nothing would make every-turn outlets answer, and so for ever
+            self._news.set()
+
+    def reports(self) -> Sequence[Report]:
+        reports, self._reports = tuple(self._reports), []
+        return reports
 
     def wake(self) -> None:
         """Starts a turn although nothing is new."""
@@ -239,6 +252,7 @@ async def watch_over_outlet(outlet: Outlet, outbox: Outbox, ports: Ports, inbox:
             _log_transition(log, receipt, refused)
         if receipts:
             await inbox.put(_as_observation(receipts, ports))
+        inbox.report(report for receipt in receipts for report in receipt.reports)
         if accepted:
             _measure(batch, receipts, ports, rules)
         outbox.settle(accepted, batch.level)

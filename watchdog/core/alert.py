@@ -1,10 +1,12 @@
 """The life of an alert: inactive, pending, firing, latched, resolved.
 
-Three laws, each with a test:
+Four laws, each with a test:
 
 * What cannot be seen never resolves an alert and never lets one begin: an unseen alert stays as it is.
 * Only a breach latches. What *unknown* raised resolves at the first clear look.
 * A Sev is fixed when the alert fires and only rises; a rise is a new page.
+* An acknowledgement covers what somebody was told up to its instant, and nothing later; it ends a latch, never a
+  condition.
 
 An inactive alert is ``None``; a resolved one is an edge and then ``None``.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -46,6 +49,15 @@ class EdgeKind(StrEnum):
     LATCHED = "latched"
     REFIRED = "refired"  # latched, and there again
     RESOLVED = "resolved"
+    ACKNOWLEDGED = "acknowledged"  # a human says that he knows
+    RESTORED = "restored"  # open in an earlier life, or with a replica: who was not told yet is told now
+    UNHEARD = "unheard"  # nobody hears of it by the usual path: it goes around
+    ESCALATED = "escalated"  # nobody has acknowledged it in time
+
+    @property
+    def page(self) -> bool:
+        """Something new for a human to hear of."""
+        return self in (EdgeKind.FIRED, EdgeKind.ROSE, EdgeKind.REFIRED)
 
 
 class Identity(NamedTuple):
@@ -88,6 +100,17 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Somebody's word that he knows of an alert. Everything in it is as *claimed*: nothing proves who wrote it."""
+
+    entry: str  # the key under which operators wrote it
+    by: str
+    why: str
+    through: datetime  # it covers what was told up to then
+    at: datetime  # when it was written
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     identity: Identity
     group: str
@@ -102,6 +125,8 @@ class Alert:
     onset: Description  # what it said when it began
     incident: str = ""
     excursion: Excursion | None = None  # of a latched one: how long it was so, how far it went, how often it was
+    told_at: Instant | None = None  # of its newest page: when it fired, rose or fired again
+    acknowledged: Acknowledgement | None = None  # it covers the newest page
 
     @property
     def open(self) -> bool:
@@ -111,6 +136,9 @@ class Alert:
     def latched(self) -> bool:
         return self.state is State.LATCHED
 
+    def covered_by(self, acknowledgement: Acknowledgement) -> bool:
+        return self.open and self.told_at is not None and self.told_at.wall <= acknowledgement.through
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:
@@ -119,6 +147,8 @@ class Edge:
     at: Instant
     was: Sev | None = None  # the Sev before it rose
     order: int = 0  # among the edges of its turn, which are all of one instant
+    why: str = ""  # of UNHEARD and ESCALATED: one clause
+    to: tuple[str, ...] = ()  # of ESCALATED: the receivers it goes to
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +191,7 @@ def _cleared(alert: Alert, policy: Policy, at: Instant) -> Alert | None:
     if alert.state is State.PENDING:
         return None
     cleared_at = alert.cleared_at or at
-    if policy.latch:
+    if policy.latch and alert.acknowledged is None:
         return replace(alert, state=State.LATCHED, cleared_at=cleared_at)
     kept = at.since(cleared_at) < policy.keep_firing_for
     return replace(alert, cleared_at=cleared_at) if kept else None
@@ -171,13 +201,14 @@ def _present(alert: Alert, sign: Sign, policy: Policy, at: Instant) -> Alert:
     rising = _rising(alert.rising_since, sign)
     sev = _worth(rising, policy, at)
     if alert.state is not State.PENDING:
-        return replace(
+        now = replace(
             alert, state=State.FIRING, seen=Seen.PRESENT, cleared_at=None, rising_since=rising, sev=min(alert.sev, sev)
         )
+        return replace(now, told_at=at, acknowledged=None) if alert.latched or now.sev < alert.sev else now
     pending = replace(alert, seen=Seen.PRESENT, rising_since=rising, sev=sev)
     if not _ripe(pending, policy, at):
         return pending
-    return replace(pending, state=State.FIRING, fired_at=at)
+    return replace(pending, state=State.FIRING, fired_at=at, told_at=at)
 
 
 def _rising(before: tuple[Instant | None, ...], sign: Sign) -> tuple[Instant | None, ...]:
@@ -193,6 +224,11 @@ def _worth(rising: tuple[Instant | None, ...], policy: Policy, at: Instant) -> S
 
 def _ripe(alert: Alert, policy: Policy, at: Instant) -> bool:
     return at.since(alert.active_since) >= policy.for_seconds or alert.sev < policy.severity
+
+
+def acknowledge(alert: Alert, acknowledgement: Acknowledgement) -> Alert | None:
+    """An open alert once somebody has acknowledged it: a latched one is over, another stays until its condition is."""
+    return None if alert.latched else replace(alert, acknowledged=acknowledgement)
 
 
 def next_due(alert: Alert, policy: Policy) -> float | None:

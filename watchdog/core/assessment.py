@@ -7,7 +7,7 @@ ourselves (``Watchdog.disagreements``), and the new judgement counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from watchdog.core.agenda import Agenda
@@ -19,20 +19,25 @@ from watchdog.core.alert import (
     Identity,
     Seen,
     Sign,
+    acknowledge,
     begin,
     edge,
     next_due,
     step,
 )
+from watchdog.core.delivery import Deliveries, Paging
 from watchdog.core.excursion import excursion_of
 from watchdog.core.facts import Excursion, Market, Subject, Unknown, Watchdog
 from watchdog.core.incident import Incident, after, opened
 from watchdog.core.instant import Instant
 from watchdog.core.known import Change, Known
 from watchdog.core.posture import Posture
+from watchdog.core.report import Recalled, Report
+from watchdog.core.restoration import looked_for, taken_over
 from watchdog.core.ruleset import Globals, Judgement, Rule, RuleSet, may_begin
 from watchdog.core.severity import Sev
 from watchdog.core.table import BUCKETS, Table
+from watchdog.core.words import Words
 
 FULL_PASS_SECONDS = 60.0
 SHARE_SECONDS = FULL_PASS_SECONDS / BUCKETS
@@ -52,6 +57,10 @@ class Assessment:
     incidents: Mapping[str, Incident] = field(default_factory=dict)  # the newest of each group
     agenda: Agenda[Identity] = field(default_factory=Agenda)  # when time alone changes an alert
     edges: tuple[Edge, ...] = ()  # of this turn
+    paging: Paging = field(default_factory=Paging)
+    deliveries: Deliveries = field(default_factory=Deliveries)
+    words: Words = field(default_factory=Words)
+    recalled: tuple[Identity, ...] = ()  # what was taken over, and whose subject nobody has looked for yet
     audited: int = 0  # how far the rolling full pass has come: the next share, each of them SHARE_SECONDS long
 
     @property
@@ -59,17 +68,14 @@ class Assessment:
         return self.posture.at
 
     @classmethod
-    def initial(cls, posture: Posture) -> Assessment:
-        return cls(posture, audited=_share(posture.at))
+    def initial(cls, posture: Posture, paging: Paging | None = None) -> Assessment:
+        return cls(posture, audited=_share(posture.at), paging=paging or Paging())
 
     def next_deadline(self) -> float:
         """The monotonic second at which the next turn is due although nothing new was seen."""
-        audit, stale, timer = (
-            self.audited * SHARE_SECONDS + AUDIT_SECONDS,
-            self.posture.next_stale(),
-            self.agenda.next_due(),
-        )
-        return min(due for due in (audit, timer, None if stale is None else stale + 0.001) if due is not None)
+        audit, stale = self.audited * SHARE_SECONDS + AUDIT_SECONDS, self.posture.next_stale()
+        timers = (self.agenda.next_due(), self.deliveries.next_due(), None if stale is None else stale + 0.001)
+        return min(due for due in (audit, *timers) if due is not None)
 
 
 def _share(at: Instant) -> int:
@@ -77,15 +83,18 @@ def _share(at: Instant) -> int:
     return int(at.mono // SHARE_SECONDS)
 
 
-def assess(previous: Assessment, posture: Posture, rules: RuleSet) -> Assessment:
-    """One turn: pure, and it never raises."""
+def assess(previous: Assessment, posture: Posture, rules: RuleSet, reports: Sequence[Report] = ()) -> Assessment:
+    """One turn: pure, and it never raises. ``reports``: what became of pages, and what others remember of alerts."""
     turn = _Turn(previous, posture, rules)
+    turn.take_over(reports)
     turn.judge_changes(posture.changes)
     turn.judge_changed_globals()
     turn.judge_what_is_seen_again()
     turn.run_timers()
+    turn.end_what_is_not_there()
     turn.run_full_pass()
-    return turn.result()
+    turn.acknowledge()
+    return turn.result(reports)
 
 
 class _Turn:
@@ -102,6 +111,50 @@ class _Turn:
         self.edges: list[Edge] = []
         self.audited = previous.audited
         self.watchdog = _watchdog(posture)
+        self.words = previous.words.after(posture.changes)
+        self.recalled = dict.fromkeys(previous.recalled)
+
+    # what others remember
+
+    def take_over(self, reports: Iterable[Report]) -> None:
+        """As unseen; what is known of its subject decides at once what becomes of it."""
+        for report in reports:
+            if isinstance(report, Recalled) and report.alert.identity.rule in self.rules.by_name:
+                self._take_over(report.alert)
+
+    def _take_over(self, recalled: Alert) -> None:
+        identity = recalled.identity
+        before, policy = self._alert(identity), self.rules.policy(identity)
+        now = taken_over(before, recalled, policy)
+        if now.open and (before is None or not before.open):
+            self.edges.append(Edge(EdgeKind.RESTORED, now, self.at))
+        self._keep(identity, before, now)
+        if (known := self.posture.facts.get(identity.subject)) is not None:
+            self._judge_anew(known)
+        else:
+            self.recalled[identity] = None
+
+    def end_what_is_not_there(self) -> None:
+        """A subject that every look would have named, and none did, exists no more."""
+        for identity in [*self.recalled]:
+            if identity.subject in self.posture.facts:
+                del self.recalled[identity]
+            elif looked_for(identity.subject.kind, self.posture.sights):
+                del self.recalled[identity]
+                self._gone(identity.subject)
+
+    # what operators said
+
+    def acknowledge(self) -> None:
+        """Of what began in this turn, and of everything where somebody has just said something."""
+        anew = self.words is not self.previous.words
+        for identity in [*self.alerts, *(self.previous.alerts if anew else ())]:
+            alert = self._alert(identity)
+            said = None if alert is None else self.words.covering(alert, self.previous.paging.labels)
+            if alert is not None and said is not None:
+                known = replace(alert, acknowledged=said)
+                self.edges.append(Edge(EdgeKind.ACKNOWLEDGED, known, self.at))
+                self._put(identity, known, acknowledge(known, said))
 
     # what is to be judged
 
@@ -223,13 +276,16 @@ class _Turn:
         if before is None and now is None:
             return
         if now is not None and now.latched:
-            now = replace(now, excursion=self._excursion(identity.subject))
+            now = replace(now, excursion=self._excursion(identity.subject) or now.excursion)
         if before is None and now is not None and now.sev is not Sev.SEV0 and self.kept >= BOUND:
             beyond = self.watchdog.alerts_beyond_bound + 1
             self.watchdog = replace(self.watchdog, alerts_beyond_bound=beyond, explanation=f"{identity} was not kept")
             return
         if (happened := edge(before, now, self.at)) is not None:
             self.edges.append(happened)
+        self._keep(identity, before, now)
+
+    def _keep(self, identity: Identity, before: Alert | None, now: Alert | None) -> None:
         self.kept += (now is not None) - (before is not None)
         self.alerts[identity] = now
         self.agenda = self.agenda.with_(identity, None if now is None else self._due(now))
@@ -244,21 +300,28 @@ class _Turn:
         due = next_due(alert, self.rules.policy(alert.identity))
         return None if due is None else max(due, self.at.mono + 0.001)
 
-    def result(self) -> Assessment:
+    def result(self, reports: Sequence[Report]) -> Assessment:
         posture = self.posture.noting(self.watchdog)
         self.judge_changes(posture.changes[len(self.posture.changes) :])
         incidents = dict(self.previous.incidents)
-        edges = tuple(replace(_joined(e, incidents), order=number) for number, e in enumerate(self.edges))
-        for happened in edges:
+        told = [_joined(e, incidents) for e in self.edges]
+        for happened in told:
             if (alert := self.alerts.get(happened.alert.identity)) is not None:
                 self.alerts[alert.identity] = replace(alert, incident=happened.alert.incident)
+        alerts = self.previous.alerts.with_(self.alerts)
+        deliveries, more = self.previous.deliveries.after(told, reports, alerts, self.previous.paging, self.at)
+        edges = tuple(replace(e, order=number) for number, e in enumerate((*told, *more)))
         return Assessment(
             posture,
             self.previous.judgements.with_(self.judgements),
-            self.previous.alerts.with_(self.alerts),
+            alerts,
             incidents,
             self.agenda,
             edges,
+            self.previous.paging,
+            deliveries,
+            self.words,
+            tuple(self.recalled),
             self.audited,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from watchdog.core.alert import Edge, EdgeKind, Identity
+from watchdog.core.alert import Acknowledgement, Edge, EdgeKind, Identity
 from watchdog.core.instant import Instant
 from watchdog.core.severity import Sev
 from watchdog.core.table import Table
@@ -23,6 +23,7 @@ class Incident:
     over: tuple[Identity, ...] = ()  # the newest of those that are not
     ended: int = 0  # how often one of its alerts ended
     resolved_at: Instant | None = None
+    acknowledgements: tuple[tuple[Identity, Acknowledgement], ...] = ()  # the newest
 
     @property
     def open(self) -> bool:
@@ -34,6 +35,7 @@ def opened(edge: Edge, previous: Incident | None) -> Incident:
     stem = f"{edge.at.wall:%Y%m%dT%H%M%SZ}-{edge.alert.group}"
     again = previous is not None and previous.id.startswith(stem)
     name = f"{stem}-{edge.at.wall.microsecond:06d}" if again else stem
+    name = edge.alert.incident or name  # an alert that was restored goes on in the incident that it was part of
     first = Table[Identity, bool]().with_({edge.alert.identity: True})
     return Incident(name, edge.alert.group, edge.alert.sev, edge.at, first)
 
@@ -41,6 +43,9 @@ def opened(edge: Edge, previous: Incident | None) -> Incident:
 def after(incident: Incident, edge: Edge) -> Incident:
     """The incident after an edge of one of its group's alerts: joined, escalated or resolved."""
     identity, ends = edge.alert.identity, edge.kind is EdgeKind.RESOLVED
+    if edge.kind is EdgeKind.ACKNOWLEDGED and edge.alert.acknowledged is not None:
+        said = (*incident.acknowledgements, (identity, edge.alert.acknowledged))
+        return replace(incident, acknowledgements=said[-KEPT:])
     others = tuple(other for other in incident.over if other != identity)
     members = incident.members.with_({identity: None if ends else True})
     return replace(

@@ -9,6 +9,7 @@ from watchdog.core.facts import Excursion
 from watchdog.core.instant import rfc3339
 from watchdog.core.severity import Sev
 
+OFFSET, PRIME = 0xCBF29CE484222325, 0x100000001B3
 LABEL_LIMIT, TEXT_LIMIT = 256, 2_000
 """Characters of a label's value, and of an annotation."""
 
@@ -25,6 +26,16 @@ def labels_of(alert: Alert, common: Mapping[str, str], sev: Sev | None = None) -
     }
     stated = {**common, **alert.description.labels, **dict(alert.identity.subject.labels), **reserved}
     return {name: bounded(value, LABEL_LIMIT) for name, value in sorted(stated.items()) if value}
+
+
+def fingerprint(labels: Mapping[str, str]) -> str:
+    """Which alert it is, as Alertmanager names it: FNV-1a (64 bits) over the sorted labels, 0xFF after each part
+    (github.com/prometheus/common, model.LabelsToSignature)."""
+    total = OFFSET
+    for part in (text for pair in sorted(labels.items()) for text in pair):
+        for byte in (*part.encode(), 0xFF):
+            total = ((total ^ byte) * PRIME) & 0xFFFFFFFFFFFFFFFF
+    return f"{total:016x}"
 
 
 def annotations_of(alert: Alert, runbook_base_url: str) -> dict[str, str]:

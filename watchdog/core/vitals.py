@@ -28,6 +28,7 @@ class Distribution:
 class Vitals:
     turns: Distribution = field(default_factory=Distribution)  # how long each turn took
     last_turn: Instant | None = None
+    head: tuple[int, str] | None = None  # of the ledger: the number of its last entry, and that line's SHA-256
     # By alertname: from when the page was due until the first receiver had it.
     detection: dict[str, Distribution] = field(default_factory=dict)
     # By receiver and outcome (accepted, failed).

@@ -14,6 +14,7 @@ from watchdog.core.accounting import Recollection
 from watchdog.core.alert import Edge
 from watchdog.core.assessment import Assessment
 from watchdog.core.instant import Instant
+from watchdog.core.report import Report
 from watchdog.ports import Ports
 
 
@@ -50,6 +51,7 @@ class Receipt:
     accepted: bool
     explanation: str = ""
     at: Instant | None = None  # when it was accepted
+    reports: tuple[Report, ...] = ()  # what became of single alerts
 
 
 class Outlet(ABC):
