@@ -44,7 +44,10 @@ class RealAlertmanager:
 
 
 @contextlib.asynccontextmanager
-async def running(binary: str, folder: Path, group_interval: str = "1s") -> AsyncIterator[RealAlertmanager]:
+async def running(
+    binary: str, folder: Path, group_interval: str = "1s", content: str = CONFIG
+) -> AsyncIterator[RealAlertmanager]:
+    """``content``: its configuration, a template for the webhook's URL."""
     real = RealAlertmanager("")
 
     async def webhook(request: bytes, writer: asyncio.StreamWriter) -> None:
@@ -53,7 +56,7 @@ async def running(binary: str, folder: Path, group_interval: str = "1s") -> Asyn
 
     async with serving(webhook) as url:
         config = folder / "alertmanager.yaml"
-        config.write_text(CONFIG.format(webhook=url, group_interval=group_interval))
+        config.write_text(content.format(webhook=url, group_interval=group_interval))
         async with _process(binary, config, folder) as real.url:
             yield real
 

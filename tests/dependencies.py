@@ -113,8 +113,10 @@ class Stage:
                 await asyncio.sleep(0.02)
 
     def _accepting(self) -> list[bool]:
+        """What takes pages of the peers themselves; not what reads back from them, nor the telephone."""
         facts = (known.fact for known in self.daemon.assessment.posture.facts.values())
-        return [fact.accepting for fact in facts if isinstance(fact, Receiver)]
+        peers = [part.name for part in self.daemon.plan.receivers if part.awaited]
+        return [fact.accepting for fact in facts if isinstance(fact, Receiver) and fact.receiver in peers]
 
     async def flip(self) -> Flip:
         """A kill switch that has not been touched yet is set to 'not halted', and pages through Alertmanager."""
@@ -266,6 +268,7 @@ def _content(addresses: scene.Addresses, proxies: Mapping[str, Proxy], lane: Lan
     content["sources"] = [*kept, *_stanzas(proxies, lane)]
     kubernetes = content["sources"][0]
     kubernetes |= {"poll_interval": 3, "stale_after": 12}  # a WATCH tells of the flips; these are many switches
+    content["paging"] = {**content.get("paging", {}), "detection_budget": 7}  # of one that no WATCH would tell of
     named = ({"namespace": NAMESPACE, "config_map": f"switch-{n}"} for n in range(SWITCHES))
     switch = {"switch": "EXECUTION_HALTED", "key": "EXECUTION_HALTED"}
     kubernetes["kill_switches"] += [{**switch, **one} for one in named]
@@ -273,7 +276,7 @@ def _content(addresses: scene.Addresses, proxies: Mapping[str, Proxy], lane: Lan
 
 
 def _impatient(stanza: dict[str, Any]) -> dict[str, Any]:
-    polls = "poll_interval" in stanza and "timeout" in stanza
+    polls = "poll_interval" in stanza and "timeout" in stanza and stanza["kind"] != "clocks"  # slower by their nature
     return {**stanza, **TIMING} if polls else stanza
 
 

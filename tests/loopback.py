@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 Answering = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def serving(answer: Answering, greeting: bytes = b"") -> AsyncIterator[str]:
+async def serving(answer: Answering, greeting: bytes = b"", tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """The base URL. ``answer`` gets each request (head and body) of a connection and writes; raising closes it.
     ``greeting`` is sent before anything was asked."""
     conversations: list[asyncio.Task[None]] = []
@@ -32,9 +33,9 @@ async def serving(answer: Answering, greeting: bytes = b"") -> AsyncIterator[str
         writers.append(writer)  # a conversation that is cancelled before its first step closes nothing
         conversations.append(asyncio.create_task(converse(reader, writer)))
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=256)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=256, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         for conversation in conversations:

@@ -56,7 +56,7 @@ class Guarded:
 def cluster_alone(content: dict[str, Any]) -> None:
     """Nothing but the cluster states the kill switch: no service has a word of its own. An API server that is down is
     one source that does not see."""
-    apart = ("safety_api", "ops_status", "heartbeats")
+    apart = ("safety_api", "ops_status", "heartbeats", "operator", "clocks")
     content["sources"] = [one for one in content["sources"] if one["kind"] not in apart]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -54,6 +54,9 @@ class Watched:
             self.failing_acks -= 1
             raise Unreachable("Unavailable", "as the test wants it")
         await self.port.acknowledge(tap, ack_ids, timeout)
+
+    async def publish(self, topic: str, data: bytes, attributes: Mapping[str, str], timeout: float) -> None:
+        await self.port.publish(topic, data, attributes, timeout)
 
     async def oldest_unacked_seconds(self, subscription: str, timeout: float) -> float:
         return await self.port.oldest_unacked_seconds(subscription, timeout)

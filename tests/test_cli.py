@@ -362,7 +362,9 @@ async def test_rules_check_and_test_pass_on_what_ships() -> None:
     assert checked.out.endswith("fine\n")
 
 
-@pytest.mark.parametrize("command", ["run", "check", "status", "coverage", "demo", "rules check", "rules test"])
+@pytest.mark.parametrize(
+    "command", ["run", "check", "status", "coverage", "demo", "rules check", "rules test", "drill"]
+)
 async def test_every_command_explains_itself_with_an_example(command: str) -> None:
     told = await run(*command.split(), "--help")
     assert told.code == 0

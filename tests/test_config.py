@@ -35,7 +35,7 @@ def test_what_ships_is_fine() -> None:
     names = [source.name for source in load(CONFIG).plan.sources]
     assert names == [
         "kubernetes", "http_health", "ops_status", "safety_api", "pubsub_subscriptions", "pubsub_dead_letters",
-        "promql", "cloud_run", "http_up", "heartbeats", "market_hours",
+        "promql", "cloud_run", "http_up", "heartbeats", "market_hours", "replicas", "clocks", "operator",
     ]  # fmt: skip
     assert load(CONFIG.with_name("local.yaml")).plan.sources
 
@@ -92,7 +92,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
     ("a rule file that is missing", lambda c: c.update(rules=["rules/none.yaml"]), "none.yaml"),
     ("a runbook that is not listed", lambda c: c["runbooks"].update(paths=[]), "runbook"),
     ("no sources", lambda c: c.update(sources=[]), "sources: expected at least one source"),
-    ("an unknown kind", lambda c: kubernetes(c).update(kind="kubernets"), "sources[0].kind: expected one of cloud_run"),
+    ("an unknown kind", lambda c: kubernetes(c).update(kind="kubernets"), "sources[0].kind: expected one of clocks"),
     (
         "a kind that is a path",
         lambda c: kubernetes(c).update(kind="../outlets/console"),

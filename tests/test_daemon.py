@@ -89,7 +89,9 @@ class Full(MemoryFiles):
         raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize(("pager_seconds", "unpaged"), [(0.0, []), (1e6, [["alertmanager/pager.simulator"]])])
+@pytest.mark.parametrize(
+    ("pager_seconds", "unpaged"), [(0.0, []), (1e6, [["alertmanager/pager.simulator", "telephone"]])]
+)
 def test_only_who_carries_pages_is_named_where_pages_were_not_accepted(
     pager_seconds: float, unpaged: list[list[str]]
 ) -> None:

@@ -96,7 +96,9 @@ class Lives:
         return named or any(flip.name in str(k.fact.subject) for k in by_read)
 
     async def begin(self) -> None:
-        plan = replace(_configured())  # its streams remember nothing of another life
+        shipped = _configured()
+        outlets = tuple(replace(outlet) for outlet in shipped.outlets)  # type: ignore[type-var]
+        plan = replace(shipped, outlets=outlets)  # neither its streams nor its outlets remember another life
         ports = scene.in_process(self.floor, self.pager, self.clock, {}, self.files)
         self.daemon = Daemon(plan, ports)
         self.daemon.on_turn = self.turned

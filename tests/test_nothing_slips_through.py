@@ -220,7 +220,7 @@ class Witness:
             spans = self.firing.setdefault(key, [])
             if firing and (not spans or spans[-1].ended < float("inf")):
                 spans.append(Span(self.now))
-            elif not firing and spans:
+            elif kind in ("latched", "resolved") and spans:
                 spans[-1].ended = self.now
 
     def _no_claim_against_what_was_seen(self, assessment: Assessment) -> None:
@@ -513,7 +513,10 @@ def check_pager(witness: Witness) -> None:
     world = witness.world
     alerts = [alert for alert in world.daemon.assessment.alerts.values() if alert.open]
     expected = {tuple(sorted(labels_of(a, world.daemon.ports.labels).items())) for a in alerts}
-    assert world.pager._open == expected
+    canary = {("alertname", "Watchdog"), ("severity", "none"), *world.daemon.ports.labels.items()}
+    assert set(world.pager._open) == expected | {tuple(sorted(canary))}
+    assert all(posted.endsAt > world.clock.now().wall for posted in world.pager._open.values()), "it was not renewed"
+    assert "unheard" not in [kind for _, kind, _ in witness.edges], "the pager takes and tells everything"
     for when, kind, alert in witness.edges:
         if kind == "fired" and not _over_within(witness, alert, when, 0.5):
             labels = labels_of(alert, world.daemon.ports.labels)

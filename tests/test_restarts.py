@@ -48,6 +48,9 @@ class Dumb:
     async def review(self, path: str, body: bytes, timeout: float) -> bytes:
         return await self.inner.review(path, body, timeout)
 
+    async def date(self, timeout: float) -> datetime:
+        return await self.inner.date(timeout)
+
     @asynccontextmanager
     async def watch(self, path: str, query: Mapping[str, str], silence: float) -> AsyncIterator[AsyncIterator[bytes]]:
         async with self.inner.watch(path, query, silence) as lines:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from watchdog.core.alert import EdgeKind
@@ -274,5 +274,71 @@ def test_an_outbox_keeps_the_first_and_the_newest_edge_of_a_kind_and_no_more() -
         return outbox
 
     outbox = in_virtual_time(main())
-    kept = {str(kind): [edge.at.mono for edge in edges] for (_, kind), edges in outbox.edges.items()}
+    kept = {str(kind): [edge.at.mono for edge in edges] for (_, kind, _, _), edges in outbox.edges.items()}
     assert kept == {"fired": [1.0], "latched": [2.0, 48.0], "refired": [3.0, 49.0]}
+
+
+def test_each_step_of_an_escalation_is_kept_for_those_whom_it_is_meant_for() -> None:
+    """The first and the newest of three would be all that is kept of one kind."""
+
+    async def main() -> Batch:
+        outbox, page = Outbox(), World(ABOVE_ZERO).turn(0, saw(0, WORKLOADS, workload(1)))
+        (fired,) = page.edges
+        steps = [replace(fired, kind=EdgeKind.ESCALATED, at=at(n), to=(f"step-{n}",)) for n in range(3)]
+        outbox.put(replace(page, edges=tuple(steps)), wake=False)
+        return await outbox.take(None)
+
+    assert [edge.to for edge in in_virtual_time(main()).edges] == [("step-0",), ("step-1",), ("step-2",)]
+
+
+@dataclass(frozen=True)
+class Renewing(Flaky):
+    """Takes everything, and notes when it was told to renew."""
+
+    renew_every: float | None = 20.0
+    renewals: list[float] = field(default_factory=list)
+
+    async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:
+        self.batches.append(batch)
+        if batch.renew:
+            self.renewals.append(ports.clock.now().mono)
+        accepted = len(self.batches) > self.refusals
+        return [Receipt(self.name, accepted)]
+
+
+async def busy(outlet: Renewing, every: float) -> list[float]:
+    """A minute and a half in which an alert comes and goes every ``every`` seconds."""
+    world, outbox = World(ABOVE_ZERO), Outbox()
+    task = asyncio.create_task(watch_over_outlet(outlet, outbox, ports(), Inbox(), RuleSet.of([ABOVE_ZERO])))
+    for turn in range(int(90 / every)):
+        seconds = turn * every
+        outbox.put(world.turn(seconds, saw(seconds, WORKLOADS, workload(turn % 2))), wake=False)
+        await asyncio.sleep(every)
+    task.cancel()
+    return outlet.renewals
+
+
+def test_a_renewal_is_never_late_because_edges_come_in_between() -> None:
+    """Whoever waited an interval from the last edge would never renew here."""
+    renewals = in_virtual_time(busy(Renewing(), every=7.0))
+    assert len(renewals) == 4 and max(b - a for a, b in pairwise((0.0, *renewals))) <= 20.001
+
+
+def test_a_renewal_that_nobody_took_is_still_due() -> None:
+    outlet = Renewing(refusals=12)
+    in_virtual_time(busy(outlet, every=7.0))
+    refused = outlet.batches[:13]
+    first = next(number for number, batch in enumerate(refused) if batch.renew)
+    assert first < 12 and all(batch.renew for batch in refused[first:])
+
+
+def test_an_outlet_that_quickens_its_pace_is_renewed_at_its_new_pace() -> None:
+    """What asks again soon after a page must not wait for the end of the minute that it had rested."""
+
+    class Quickening(Renewing):
+        async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:
+            object.__setattr__(self, "renew_every", 1.0 if batch.edges else 60.0)
+            return await super().publish(batch, ports)
+
+    outlet = Quickening(renew_every=60.0)
+    assert in_virtual_time(busy(outlet, every=31.0)) == [32.0]

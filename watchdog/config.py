@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from watchdog.core.ruleset import RuleSet
 from watchdog.daemon import Plan
 from watchdog.outlets import Outlet
+from watchdog.paging import Paging, planned, within_budget
 from watchdog.plugins import plugins
 from watchdog.refusal import ConfigError, one_line, sentence
 from watchdog.rules import load as rule_files
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     rules: tuple[str, ...] = ()
     sources: tuple[dict[str, Any], ...] = ()
     outlets: tuple[dict[str, Any], ...] = ()
+    paging: Paging = Paging()
     drain_seconds: float = Field(default=10.0, ge=0, le=25)
 
     @classmethod
@@ -81,6 +83,7 @@ class Settings(BaseSettings):
 class Configuration:
     settings: Settings
     plan: Plan
+    late: str = ""  # why a page may be late, where that is allowed
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -103,10 +106,13 @@ def build(path: Path, content: dict[str, Any]) -> Configuration:
     if not sources:
         raise ConfigError(f"{path}: sources: expected at least one source to look at, found none")
     _refuse_contradictions(path, sources)
-    return Configuration(settings, Plan(sources, outlets, rules, settings.drain_seconds))
+    _refuse_namesakes(path, outlets)
+    paging = planned(path, settings.paging, outlets)
+    late = within_budget(path, settings.paging, sources, outlets)
+    return Configuration(settings, Plan(sources, outlets, rules, settings.drain_seconds, paging), late)
 
 
-NAMED = ("endpoint", "heartbeat", "metric", "self_report", "service")
+NAMED = ("clock", "endpoint", "heartbeat", "metric", "replicas", "self_report", "service")
 """Kinds of fact whose sources name each part of theirs after the one subject that it looks at."""
 
 
@@ -121,6 +127,13 @@ def _refuse_contradictions(path: Path, sources: Iterable[Source]) -> None:
                     raise ConfigError(
                         f"{path}: sources: expected one that looks at {kind} {part!r}, found {other} and {source.name}"
                     )
+
+
+def _refuse_namesakes(path: Path, outlets: Iterable[Outlet]) -> None:
+    """Each receiver is an outlet of its own, and is named by escalation, receipts and metrics."""
+    names = ["log", *(part.name for outlet in outlets for part in outlet.parts())]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError(f"{path}: outlets: expected a name of its own for each receiver, {twice!r} stands twice")
 
 
 def runbooks_of(path: Path) -> frozenset[str]:

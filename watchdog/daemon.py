@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,9 @@ import structlog
 from watchdog.adapters.clock import SystemClock
 from watchdog.adapters.files import LocalFiles
 from watchdog.adapters.google import GoogleCredentials
-from watchdog.adapters.http import AioHttp
+from watchdog.adapters.http import AioHttp, WebClients
+from watchdog.adapters.journal import FolderJournals
+from watchdog.adapters.names import SystemNames
 from watchdog.adapters.pubsub import PubSubClients
 from watchdog.adapters.status_server import AioStatusServer
 from watchdog.adapters.terminal import Terminal
@@ -27,11 +30,22 @@ from watchdog.core.facts import Receiver, Unknown
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
 from watchdog.core.posture import Posture
 from watchdog.core.ruleset import RuleSet
+from watchdog.outbox import OrderedOutbox
 from watchdog.outlets import Outlet
 from watchdog.outlets.log import Log
 from watchdog.ports import Document, Kubernetes, Page, Ports, StatusServer
 from watchdog.sources import Source, Stream
-from watchdog.supervision import RECEIPTS, Inbox, Outbox, recollected, watch_over_outlet, watch_over_stream
+from watchdog.supervision import (
+    FIRST_TURN_WITHIN,
+    RECEIPTS,
+    Inbox,
+    Outbox,
+    recall,
+    recollected,
+    watch_over_outlet,
+    watch_over_parts,
+    watch_over_stream,
+)
 
 if TYPE_CHECKING:
     from watchdog.adapters.kubernetes import KubernetesClients
@@ -71,7 +85,11 @@ class Daemon:
 
     def __init__(self, plan: Plan, ports: Ports) -> None:
         self.plan, self.ports, self.inbox = plan, ports, Inbox()
-        self.outboxes = {outlet.name: Outbox() for outlet in plan.receivers}
+        self.outboxes = {
+            outlet.name: OrderedOutbox(outlet.buffer) if outlet.ordered else Outbox() for outlet in plan.receivers
+        }
+        self.receivers = {outlet.name: outlet for outlet in plan.receivers}  # as of now: parts come and go
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         coverage = {**plan.coverage(), RECEIPTS: Coverage(frozenset({Receiver.KIND}), float("inf"))}
         paging = replace(plan.paging, labels=ports.labels)
         self.assessment = Assessment.initial(Posture.initial(ports.clock.now(), coverage), paging)
@@ -82,23 +100,62 @@ class Daemon:
     async def run(self) -> None:
         self.ports.status.show("/livez", lambda headers: self._livez())
         self.ports.status.show("/readyz", lambda headers: self._readyz())
-        self.ports = replace(self.ports, recollection=await recollected(self.plan.outlets, self.ports))
         async with asyncio.TaskGroup() as outlets:
-            publishing = [
-                outlets.create_task(
-                    watch_over_outlet(outlet, self.outboxes[outlet.name], self.ports, self.inbox, self.plan.rules),
-                    name=f"outlet {outlet.name}",
-                )
-                for outlet in self.plan.receivers
+            recalling = self._recalling(outlets)
+            self.ports = replace(self.ports, recollection=await recollected(self.plan.outlets, self.ports))
+            for outlet in self.plan.receivers:
+                self._publish_to(outlet, outlets)
+            finding = [
+                outlets.create_task(self._follow(outlet, outlets), name=f"parts of {outlet.name}")
+                for outlet in self.plan.outlets
+                if outlet.find_every is not None
             ]
             async with _looking(self.plan, self.ports, self.inbox):
+                if near := [task for task, waited_for in recalling.items() if waited_for]:
+                    await asyncio.wait(near, timeout=FIRST_TURN_WITHIN)
                 await self._turns()
-            for outlet in self.plan.receivers:
+            for outlet in self.receivers.values():
                 if outlet.at_stop:
                     self.outboxes[outlet.name].put_last(self.assessment)
             await self._drain()
-            for task in publishing:
+            for task in (*finding, *self._tasks.values(), *recalling):
                 task.cancel()
+
+    def _publish_to(self, outlet: Outlet, group: asyncio.TaskGroup) -> None:
+        publishing = watch_over_outlet(outlet, self.outboxes[outlet.name], self.ports, self.inbox, self.plan.rules)
+        self._tasks[outlet.name] = group.create_task(publishing, name=f"outlet {outlet.name}")
+
+    async def _follow(self, outlet: Outlet, group: asyncio.TaskGroup) -> None:
+        """The parts of an outlet that come and go: who comes is told at once all that is open, who goes is no finding
+        any more."""
+        present: Mapping[str, Outlet] = {}
+        async for found in watch_over_parts(outlet, self.ports, self.inbox):
+            parts = {part.name: part for part in found if part.name in present or part.name not in self.receivers}
+            for name in [name for name in present if name not in parts]:
+                await self._drop(name)
+            for name in [name for name in parts if name not in present]:
+                self.receivers[name], self.outboxes[name] = parts[name], Outbox()
+                self.outboxes[name].put(self.assessment, wake=True)
+                self._publish_to(parts[name], group)
+                recalling = recall(parts[name], self.ports, self.inbox, self.plan.rules)
+                self._tasks[f"recall {name}"] = group.create_task(recalling, name=f"recall {name}")
+            present = parts
+
+    async def _drop(self, name: str) -> None:
+        for task in (name, f"recall {name}"):
+            self._tasks.pop(task).cancel()
+        del self.receivers[name], self.outboxes[name]
+        gone = (Receiver(which, True, "").subject for which in (name, f"{name}/refused"))
+        await self.inbox.put(Observation(RECEIPTS, self.ports.clock.now(), Facts(gone=tuple(gone))))
+
+    def _recalling(self, group: asyncio.TaskGroup) -> dict[asyncio.Task[None], bool]:
+        """A task for everybody who may remember an alert, and whether the first turn waits for it."""
+        everybody: tuple[Source | Outlet, ...] = (*self.plan.sources, *self.plan.outlets, *self.plan.receivers)
+        return {
+            group.create_task(recall(who, self.ports, self.inbox, self.plan.rules), name=f"recall {who.name}"):
+                isinstance(who, Outlet) and who.near
+            for who in {id(who): who for who in everybody}.values()
+        }  # fmt: skip
 
     async def _turns(self) -> None:
         await self.inbox.put(Observation(RECEIPTS, self.ports.clock.now(), Facts()))
@@ -117,7 +174,7 @@ class Daemon:
         at = self.ports.clock.now()
         posture = self.assessment.posture.updated(at, self.inbox.drain())
         self.assessment = assess(self.assessment, posture, self.plan.rules, self.inbox.reports())
-        for outlet in self.plan.receivers:
+        for outlet in self.receivers.values():
             self.outboxes[outlet.name].put(self.assessment, wake=outlet.every_turn)
         self.ports.vitals.turns.add(self.ports.clock.now().since(at))
         self.ports.vitals.last_turn = at
@@ -127,14 +184,17 @@ class Daemon:
         """Until everything is published, or the bound is reached."""
         try:
             async with asyncio.timeout(self.plan.drain_seconds):
-                while not all(outbox.empty for outbox in self.outboxes.values()):
+                while self._left():
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            left = [outlet for outlet in self.plan.receivers if not self.outboxes[outlet.name].empty]
+            left = self._left()
             if unpaged := sorted(outlet.name for outlet in left if not outlet.at_stop):
                 self.log.error("stopped with pages that nobody accepted", outlets=unpaged)
             if unkept := sorted(outlet.name for outlet in left if outlet.at_stop):  # they keep the end, and page nobody
                 self.log.warning("stopped before the last state was kept", outlets=unkept)
+
+    def _left(self) -> list[Outlet]:
+        return [o for o in self.receivers.values() if o.waited_for and not self.outboxes[o.name].empty]
 
     @property
     def sees_everything(self) -> bool:
@@ -146,17 +206,17 @@ class Daemon:
         last = self.ports.vitals.last_turn
         age = None if last is None else self.ports.clock.now().since(last)
         live = age is not None and age < LIVE_WITHIN
-        return _document(
-            live, "the loop turned" if live else "no turn yet" if age is None else f"no turn for {age:.0f} s"
-        )
+        message = "the loop turned" if live else "no turn yet" if age is None else f"no turn for {age:.0f} s"
+        return _document(live, message, boot=self.ports.boot)
 
     def _readyz(self) -> Document:
         ready = self.ports.vitals.last_turn is not None
         return _document(ready, "a first turn is done" if ready else "no turn yet")
 
 
-def _document(fine: bool, message: str) -> Document:
-    return Document(json.dumps({"ok": fine, "message": message}).encode() + b"\n", status=200 if fine else 503)
+def _document(fine: bool, message: str, **more: str) -> Document:
+    said = {"ok": fine, "message": message, **more}
+    return Document(json.dumps(said).encode() + b"\n", status=200 if fine else 503)
 
 
 @asynccontextmanager
@@ -180,8 +240,13 @@ async def _open(stack: AsyncExitStack, status: StatusServer, labels: Mapping[str
     google = GoogleCredentials()
     pubsub = PubSubClients(lambda: google, takes=takes)
     stack.push_async_callback(pubsub.close)
+    journals = FolderJournals()
+    stack.push_async_callback(journals.close)
+    names, web = SystemNames(), WebClients()
+    stack.push_async_callback(web.close)
     return Ports(
-        SystemClock(), http, LocalFiles(), Terminal(), status, clients, labels, pubsub=pubsub, google=lambda: google
+        SystemClock(), http, LocalFiles(), Terminal(), status, clients, labels, pubsub=pubsub, google=lambda: google,
+        names=lambda: names, web=web, journal=journals, boot=secrets.token_hex(8),
     )  # fmt: skip
 
 

@@ -250,7 +250,7 @@ class StatusServer(Protocol):
     def show(self, path: str, page: Page) -> None: ...
 
 
-def _nowhere(*address: str) -> Any:
+def _nowhere(*address: object) -> Any:
     raise Unreachable("NotWired", "this process has no way there")
 
 

@@ -19,11 +19,14 @@ from watchdog.core.alert import Edge, EdgeKind, Identity
 from watchdog.core.assessment import Assessment
 from watchdog.core.facts import Receiver, Unknown
 from watchdog.core.observation import Facts, Observation, Scope
-from watchdog.core.report import Report
+from watchdog.core.report import Recalled, Report
+from watchdog.core.restoration import unusable
 from watchdog.core.ruleset import RuleSet
+from watchdog.core.severity import Sev
+from watchdog.outbox import OrderedOutbox
 from watchdog.outlets import Batch, Outlet, Receipt
 from watchdog.ports import Clock, KubernetesError, Ports, Unreachable
-from watchdog.sources import Stream
+from watchdog.sources import Source, Stream
 
 FIRST_RETRY, LAST_RETRY = 0.05, 2.0
 """Seconds: back within 2 s of a service's return, and no storm while it is away."""
@@ -33,12 +36,25 @@ FIRST_RETRY, LAST_RETRY = 0.05, 2.0
 class Backoff:
     delay: float = FIRST_RETRY
 
-    async def wait(self) -> None:
-        await asyncio.sleep(self.delay)
+    async def wait(self, unless: asyncio.Event | None = None) -> None:
+        """``unless``: what is worth an attempt at once."""
+        if unless is None:
+            await asyncio.sleep(self.delay)
+        elif await _set_within(unless, self.delay):
+            return
         self.delay = min(self.delay * 2, LAST_RETRY)
 
     def reset(self) -> None:
         self.delay = FIRST_RETRY
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 class Inbox:
@@ -89,13 +105,18 @@ class Inbox:
         return observations
 
 
-Edges = dict[tuple[Identity, EdgeKind], list[Edge]]
+Edges = dict[tuple[Identity, EdgeKind, Sev, tuple[str, ...]], list[Edge]]
+"""By alert, kind, Sev and addressees: a page at a worse Sev is not merged into milder ones, and each step of an
+escalation is another's business."""
+
+
+TELLING = (EdgeKind.FIRED, EdgeKind.ROSE, EdgeKind.REFIRED, EdgeKind.UNHEARD, EdgeKind.ESCALATED)
 
 
 @dataclass(slots=True)
 class Outbox:
     """What one outlet has not published yet: the newest level, and of each alert its first and its newest edge of a
-    kind.
+    kind at a Sev.
 
     What was taken stays here until it is settled: a shutdown waits for it, and what nobody took comes again.
     """
@@ -104,11 +125,18 @@ class Outbox:
     edges: Edges = field(default_factory=dict)
     taken: Edges = field(default_factory=dict)
     owed: Assessment | None = None  # the last level, where it is to be published whatever it says
+    pace: float | None = None  # seconds from one renewal to the next
+    timer: asyncio.TimerHandle | None = None  # of the next: edges that come in between do not put it off
+    due: bool = False
+    renewing: bool = False  # what was taken is a renewal
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    urgent: asyncio.Event = field(default_factory=asyncio.Event)  # a Sev-0 that waits for no other alert's retry
 
     def put(self, assessment: Assessment, *, wake: bool) -> None:
         self.level = assessment
         _add(self.edges, assessment.edges)
+        if any(edge.alert.sev is Sev.SEV0 and edge.kind in TELLING for edge in assessment.edges):
+            self.urgent.set()
         if wake or assessment.edges:
             self.news.set()
 
@@ -119,17 +147,36 @@ class Outbox:
 
     async def take(self, renew_every: float | None) -> Batch:
         """The next batch: when there is something new, or when it is time to renew."""
-        try:
-            async with asyncio.timeout(renew_every):
-                await self.news.wait()
-        except TimeoutError:
-            pass
+        if renew_every != self.pace:
+            self._plan(renew_every)
+        await self.news.wait()
         while self.level is None:
             self.news.clear()
             await self.news.wait()
         self.news.clear()
+        self.urgent.clear()
         self.taken, self.edges = self.edges, {}
-        return Batch(self.level, _in_order(self.taken))
+        return Batch(self.level, _in_order(self.taken), self._renews(renew_every))
+
+    def _plan(self, renew_every: float | None) -> None:
+        """The next renewal, an interval from now."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.pace = renew_every
+        loop = asyncio.get_running_loop()
+        self.timer = None if renew_every is None else loop.call_later(renew_every, self._fall_due)
+
+    def _fall_due(self) -> None:
+        self.due = True
+        self.news.set()
+
+    def _renews(self, renew_every: float | None) -> bool:
+        """Whether what was taken is a renewal."""
+        self.renewing = renew_every is not None and (self.due or not self.taken)
+        if self.renewing:
+            self.due = False
+            self._plan(renew_every)
+        return self.renewing
 
     def settle(self, accepted: bool, level: Assessment | None = None) -> None:
         """The end of what was taken (with ``level``): accepted, or to be published again with what has come since."""
@@ -139,6 +186,7 @@ class Outbox:
             again, newer = self.taken, self.edges
             _add(again, _in_order(newer))
             self.edges = again
+            self.due = self.due or self.renewing
             self.news.set()
         self.taken = {}
 
@@ -149,7 +197,7 @@ class Outbox:
 
 def _add(edges: Edges, more: Iterable[Edge]) -> None:
     for edge in more:
-        edges.setdefault((edge.alert.identity, edge.kind), [])[1:] = [edge]
+        edges.setdefault((edge.alert.identity, edge.kind, edge.alert.sev, edge.to), [])[1:] = [edge]
 
 
 def _in_order(edges: Edges) -> tuple[Edge, ...]:
@@ -237,14 +285,16 @@ def unknown(error: Exception) -> Unknown:
     return Unknown(type(error).__name__, str(error))
 
 
-async def watch_over_outlet(outlet: Outlet, outbox: Outbox, ports: Ports, inbox: Inbox, rules: RuleSet) -> None:
+async def watch_over_outlet(
+    outlet: Outlet, outbox: Outbox | OrderedOutbox, ports: Ports, inbox: Inbox, rules: RuleSet
+) -> None:
     """Publishes for ever. What nobody took is kept, merged with what came since, and tried again."""
     backoff, log = Backoff(), structlog.get_logger().bind(outlet=outlet.name)
     refused: set[str] = set()
     while True:
         batch = await outbox.take(outlet.renew_every)
         receipts = await _publish(outlet, batch, ports)
-        accepted = not receipts or any(receipt.accepted for receipt in receipts)
+        accepted = not receipts or any(receipt.accepted or receipt.final for receipt in receipts)
         if accepted and outlet.name in refused and outlet.name not in (receipt.receiver for receipt in receipts):
             receipts = [*receipts, Receipt(outlet.name, True, "it publishes again")]  # it had raised
         for receipt in receipts:
@@ -259,7 +309,7 @@ async def watch_over_outlet(outlet: Outlet, outbox: Outbox, ports: Ports, inbox:
         if accepted:
             backoff.reset()
         else:
-            await backoff.wait()
+            await backoff.wait(outbox.urgent if isinstance(outbox, Outbox) else None)
 
 
 async def recollected(outlets: Iterable[Outlet], ports: Ports) -> Recollection:
@@ -267,12 +317,64 @@ async def recollected(outlets: Iterable[Outlet], ports: Ports) -> Recollection:
     start."""
     for outlet in outlets:
         try:
-            async with asyncio.timeout(outlet.timeout):
+            async with asyncio.timeout(FIRST_TURN_WITHIN):
                 if (found := await outlet.recollection(ports)).looked:
                     return found
         except Exception as error:  # one of the three places where faults stop
             structlog.get_logger().warning("cannot recollect", outlet=outlet.name, detail=str(unknown(error)))
     return Recollection()
+
+
+FIRST_TURN_WITHIN = 1.0
+"""Seconds that the first turn waits for what is remembered on a disk."""
+RECALL_WITHIN, RECALL_ATTEMPT = 60.0, 5.0
+"""Seconds after the start during which who does not answer is asked what he remembers, and for one attempt."""
+
+
+async def recall(who: Source | Outlet, ports: Ports, inbox: Inbox, rules: RuleSet) -> None:
+    """What it remembers of alerts, as reports for the next turn: an old word is better late than never."""
+    log, backoff, problem = structlog.get_logger().bind(of=who.name), Backoff(), ""
+    until = ports.clock.now().mono + RECALL_WITHIN
+    while ports.clock.now().mono < until:
+        try:
+            async with asyncio.timeout(RECALL_ATTEMPT):
+                return _report_recalled(await who.recalled(ports), inbox, rules, log)
+        except Exception as error:  # one of the places where faults stop
+            problem = str(unknown(error))
+        await backoff.wait()
+    log.warning("cannot recall which alerts were open", detail=problem)
+    return None
+
+
+def _report_recalled(
+    found: Sequence[Recalled], inbox: Inbox, rules: RuleSet, log: structlog.typing.FilteringBoundLogger
+) -> None:
+    for recalled in found:
+        if why := unusable(recalled, rules):
+            log.warning("an alert of an earlier life is dropped", alert=str(recalled.alert.identity), detail=why)
+    if opened := sum(recalled.alert.open and not recalled.ended for recalled in found):
+        log.info("alerts recalled", open=opened)
+    inbox.report(found)
+
+
+async def watch_over_parts(outlet: Outlet, ports: Ports, inbox: Inbox) -> AsyncIterator[Sequence[Outlet]]:
+    """The outlet's parts that come and go, asked for ever. That nobody can say is a finding; those of before stay."""
+    log, refused, every = structlog.get_logger().bind(outlet=outlet.name), set[str](), outlet.find_every
+    said: bool | None = None
+    while every is not None:
+        receipt = Receipt(outlet.name, True)
+        try:
+            async with asyncio.timeout(outlet.timeout):
+                found: Sequence[Outlet] | None = await outlet.found(ports)
+        except Exception as error:  # one of the places where faults stop
+            found, receipt = None, Receipt(outlet.name, False, str(unknown(error)))
+        _log_transition(log, receipt, refused)
+        if receipt.accepted is not said:
+            await inbox.put(_as_observation([receipt], ports))
+        said = receipt.accepted
+        if found is not None:
+            yield found
+        await asyncio.sleep(every)
 
 
 async def _publish(outlet: Outlet, batch: Batch, ports: Ports) -> Sequence[Receipt]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import stat
 import threading
 from pathlib import Path
 
 import pytest
 
 from watchdog.adapters import files
-from watchdog.adapters.files import LocalFiles
+from watchdog.adapters.files import LocalFiles, update_now
 
 
 async def test_it_reads_at_most_the_limit(tmp_path: Path) -> None:
@@ -95,3 +97,38 @@ async def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path, monkeyp
     assert path.read_bytes() == b"old"
     with pytest.raises(FileNotFoundError):
         await LocalFiles().replace(str(tmp_path / "no" / "folder"), b"x")
+
+
+def test_a_file_is_updated_by_one_process_at_a_time_and_keeps_who_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "entries.json"
+    update_now(str(path), lambda before: before + b"a", 10)
+    assert path.read_bytes() == b"a" and stat.S_IMODE(path.stat().st_mode) == 0o644
+    path.chmod(0o640)
+    with Path(f"{path}.lock").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=update_now, args=(str(path), lambda before: before + b"c", 10))
+        waiting.start()
+        waiting.join(0.05)
+        assert waiting.is_alive()
+        path.write_bytes(b"ab")
+    waiting.join()
+    assert path.read_bytes() == b"abc" and stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("after", [b"x" * 11, ValueError("damaged")])
+def test_an_update_that_fails_or_is_too_large_leaves_the_file_as_it_was(
+    tmp_path: Path, after: bytes | Exception
+) -> None:
+    path = tmp_path / "entries.json"
+    path.write_bytes(b"old")
+
+    def change(before: bytes) -> bytes:
+        if isinstance(after, Exception):
+            raise after
+        return after
+
+    with pytest.raises((OSError, ValueError)):
+        update_now(str(path), change, 10)
+    with pytest.raises(OSError, match="more than 2 bytes"):
+        update_now(str(path), lambda before: b"", 2)
+    assert path.read_bytes() == b"old"

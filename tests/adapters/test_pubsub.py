@@ -212,6 +212,7 @@ CALLS: dict[str, Callable[[GrpcPubSub], Awaitable[object]]] = {
     "ListTopicSubscriptions": lambda c: c.topic_subscriptions("projects/any/topics/dead", TIMEOUT),
     "Pull": lambda c: c.pull(TAP, 10, TIMEOUT),
     "Acknowledge": lambda c: c.acknowledge(TAP, ["a"], TIMEOUT),
+    "Publish": lambda c: c.publish("projects/any/topics/pages", b"page", {"sev": "0"}, TIMEOUT),
 }
 REASONS = {
     grpc.StatusCode.PERMISSION_DENIED: "PermissionDenied",
@@ -254,6 +255,7 @@ BLACK_HOLED: dict[str, Callable[[GrpcPubSub], Awaitable[object]]] = {
     "a list": lambda c: c.subscriptions("projects/any", SHORT),
     "a pull": lambda c: c.pull(TAP, 10, SHORT),
     "an ack": lambda c: c.acknowledge(TAP, ["a"], SHORT),
+    "a publish": lambda c: c.publish("projects/any/topics/pages", b"page", {}, SHORT),
     "a measurement": lambda c: c.oldest_unacked_seconds(TAP, SHORT),
 }
 

@@ -15,6 +15,7 @@ import yaml
 
 from tests.deploy.rendering import BASE, NAMESPACED, ROOT, Object, kubectl, rendered, the
 from watchdog.simulator.http_face import HttpFace
+from watchdog.simulator.kubectl import get, set_data
 from watchdog.simulator.platform import trading_floor
 
 
@@ -49,7 +50,23 @@ async def test_kubectl_applies_it_to_the_floor(folder: Path, tmp_path: Path) -> 
         told = await _apply(face.url, served, home=tmp_path)
     finally:
         await face.stop()
-    assert len(told) == len(served) and all(line.endswith(" created") for line in told)
+    there = {"namespace/watchdog configured", "configmap/watchdog-operator configured"}  # on the floor from the start
+    assert len(told) == len(served) and there <= {*told}
+    assert all(line.endswith(" created") for line in told if line not in there)
+
+
+async def test_what_operators_wrote_stays_when_the_base_is_applied_again(tmp_path: Path) -> None:
+    served = [document for document in rendered() if document["metadata"]["name"] == "watchdog-operator"]
+    floor = trading_floor(lambda: datetime.now(UTC))
+    face = HttpFace(floor.server)
+    await face.start()
+    try:
+        await _apply(face.url, served, home=tmp_path)
+        set_data(floor.cluster, "watchdog", "watchdog-operator", **{"note-1": "{}"})
+        await _apply(face.url, served, home=tmp_path)
+    finally:
+        await face.stop()
+    assert get(floor.cluster, "cm", "watchdog", "watchdog-operator").object["data"] == {"note-1": "{}"}
 
 
 async def _apply(url: str, documents: list[Object], home: Path) -> list[str]:

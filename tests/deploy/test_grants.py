@@ -51,7 +51,7 @@ def test_nothing_is_missing_and_nothing_is_too_much(folder: Path) -> None:
 def test_on_the_simulated_floor_the_daemon_has_the_rights_that_the_base_gives_it() -> None:
     floor = trading_floor(lambda: START)
     floor.as_watchdog()
-    for document in (document for document in rendered() if document["kind"] in RBAC):
+    for document in (document for document in rendered() if document["kind"] in ("ClusterRole", "ClusterRoleBinding")):
         stored = kubectl.get(floor.cluster, document["kind"], "", document["metadata"]["name"]).object
         assert {key: stored[key] for key in document if key != "metadata"} == {
             key: value for key, value in document.items() if key != "metadata"

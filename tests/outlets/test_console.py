@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from tests.alerts import T0, alert, fired, latched, level, resolved, risen
 from tests.fakes import Outside
-from watchdog.core.alert import Cause, Edge, EdgeKind
+from watchdog.core.alert import Acknowledgement, Alert, Cause, Edge, EdgeKind
 from watchdog.core.facts import Excursion, Subject
+from watchdog.core.notice import fingerprint, labels_of
 from watchdog.core.severity import Sev
 from watchdog.outlets import Batch, Receipt
 from watchdog.outlets.console import Console
@@ -44,6 +45,61 @@ async def test_a_breach_that_is_over_says_how_far_it_went_and_how_often() -> Non
     lines = (await written(latched(replace(alert(), excursion=was), 2.2))).splitlines()
     said = "lasted 0.31 s (peak desired 1, live 1), 2 times since the start of the watchdog"
     assert lines[0].endswith(f"is above zero: desired 1, live 0; {said}")
+
+
+def acknowledged(alert: Alert) -> Alert:
+    return replace(alert, acknowledged=Acknowledgement("ack-1", "ann", "rolled back", T0.wall, T0.plus(8).wall))
+
+
+async def test_an_acknowledgement_says_who_claims_to_know_of_it_and_why() -> None:
+    lines = (await written(Edge(EdgeKind.ACKNOWLEDGED, acknowledged(alert()), T0.plus(9)))).splitlines()
+    assert lines[0].startswith("15:00:09.000Z  ACK       Sev-0  ann (as claimed) knows of it: execution workload ")
+    assert lines[3] == "               acknowledged by ann (as claimed) at 2026-11-23T15:00:08.000Z: rolled back"
+    assert "to acknowledge" not in "".join(lines)
+
+
+async def test_what_was_latched_and_is_acknowledged_does_not_stay() -> None:
+    over = latched(acknowledged(alert()), 2.2).alert
+    lines = (await written(Edge(EdgeKind.ACKNOWLEDGED, over, T0.plus(9)))).splitlines()
+    assert "knows of it: over: execution workload" in lines[0] and "stays until" not in lines[2]
+
+
+async def test_what_is_latched_says_how_to_acknowledge_it_with_the_fingerprint_that_alertmanager_has() -> None:
+    outside = Outside(labels={"cluster": "prod"})
+    await Console().publish(Batch(level(), (latched(alert(), 2.2),)), outside.ports())
+    known = fingerprint(labels_of(alert(), {"cluster": "prod"}))
+    assert f"  to acknowledge: watchdog ack {known} --by NAME --why TEXT\n" in outside.terminal.text
+
+
+async def test_what_goes_around_says_why_and_how_to_answer() -> None:
+    why = "no Alertmanager has accepted it within 1 s"
+    lines = (await written(Edge(EdgeKind.UNHEARD, alert(), T0.plus(1), why=why))).splitlines()
+    assert lines[0].startswith("15:00:01.000Z  AROUND    Sev-0  execution workload agenttrader/execution-agent")
+    assert lines[3].endswith(f"goes around, for by the usual path nobody may hear of it: {why}")
+    assert "to acknowledge: watchdog ack" in lines[4]
+
+
+async def test_what_escalates_says_to_whom() -> None:
+    edge = Edge(EdgeKind.ESCALATED, alert(), T0.plus(300), why="nobody has answered for 300 s", to=("boss", "desk"))
+    lines = (await written(edge)).splitlines()
+    assert lines[0].startswith("15:05:00.000Z  ESCALATE  Sev-0  execution workload")
+    assert lines[3].endswith("nobody has acknowledged it: nobody has answered for 300 s; now told: boss, desk")
+
+
+async def test_what_was_open_before_the_start_is_told_as_restored() -> None:
+    assert "  RESTORED  Sev-0  execution workload" in await written(Edge(EdgeKind.RESTORED, alert(), T0.plus(9)))
+    over = latched(alert(), 2.2).alert
+    assert "  RESTORED  Sev-0  over: execution" in await written(Edge(EdgeKind.RESTORED, over, T0.plus(9)))
+
+
+async def test_a_drill_is_no_page() -> None:
+    drill = alert("WatchdogDrill", subject=Subject("drill", (("entry", "drill-1"),)), summary="DRILL, nothing is wrong")
+    assert "15:00:00.000Z  DRILL     Sev-0  DRILL, nothing is wrong\n" in await written(fired(drill))
+
+
+async def test_every_kind_of_edge_has_a_word() -> None:
+    for kind in EdgeKind:
+        assert "  Sev-0  " in await written(Edge(kind, acknowledged(alert()), T0))
 
 
 async def test_what_resolved_says_how_long_it_lasted() -> None:

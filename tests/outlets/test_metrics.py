@@ -10,12 +10,14 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus_text
 
+from tests import alerts
 from tests.core.worlds import at, workload
 from tests.fakes import Outside
 from tests.outlets.levels import COVERAGE, flowing, measured, mode, passed, safe, unsafe
 from watchdog.core.alert import Cause, Identity
 from watchdog.core.assessment import Assessment
 from watchdog.core.facts import Latent, SelfReport, Subject, Unknown, Wiring
+from watchdog.core.incident import opened
 from watchdog.core.posture import Posture
 from watchdog.outlets import Batch
 from watchdog.outlets.metrics import LIMIT, Metrics
@@ -229,6 +231,17 @@ async def test_promtool_finds_nothing_to_complain_about(promtool: str) -> None:
         body = (await scraped(level)).body
         ran = subprocess.run([promtool, "check", "metrics"], input=body, capture_output=True, check=False)
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+
+
+async def test_a_drill_is_an_alert_of_its_own_name_and_no_open_incident() -> None:
+    page = alerts.alert("WatchdogDrill", subject=Subject("drill", (("entry", "drill-1"),)))
+    incident = opened(alerts.fired(replace(page, group="drill", incident="")), None)
+    body = (await scraped(replace(alerts.level(page), incidents={"drill": incident}))).body.decode()
+    assert 'watchdog_alerts{alertname="WatchdogDrill",alertstate="firing",sev="0"} 1.0' in body
+    assert 'watchdog_open_incidents{sev="0"} 0.0' in body
+    other = {"execution": replace(incident, group="execution")}
+    body = (await scraped(replace(alerts.level(page), incidents=other))).body.decode()
+    assert 'watchdog_open_incidents{sev="0"} 1.0' in body
 
 
 async def test_open_metrics_is_spoken_to_who_asks_for_it() -> None:

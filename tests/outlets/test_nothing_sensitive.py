@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,21 @@ from watchdog.core.assessment import Assessment, assess
 from watchdog.core.facts import Endpoint, KillSwitch, Market, Mode, Unknown, Workload
 from watchdog.core.observation import Observation
 from watchdog.core.posture import Posture
+from watchdog.core.severity import Sev
 from watchdog.outlets import Batch, Outlet
 from watchdog.outlets.alertmanager import Alertmanager
 from watchdog.outlets.console import Console
+from watchdog.outlets.dead_man import sign_of_life
+from watchdog.outlets.ledger import Ledger
 from watchdog.outlets.log import Log
 from watchdog.outlets.memory import Memory
 from watchdog.outlets.metrics import Metrics
 from watchdog.outlets.status_page import StatusPage
+from watchdog.outlets.webhook import Webhook
+from watchdog.outlets.webhook.recipient import Recipient
 from watchdog.ports import Unreachable
 from watchdog.rules.load import load, read
+from watchdog.simulator.journal import MemoryJournal
 
 SECRET = "hunter2-hunter2"
 RULES = sorted((Path(__file__).parents[2] / "config" / "rules").glob("*.yaml"))
@@ -37,6 +44,7 @@ ALL: dict[str, Outlet] = {
     "log": Log(),
     "metrics": Metrics(),
     "status_page": StatusPage(),
+    "webhook": Webhook((Recipient("pager", f"http://pager/{SECRET}", sev=Sev.SEV3),)).parts()[0],
 }
 
 
@@ -63,7 +71,9 @@ def leaking() -> Assessment:
 
 
 def test_every_outlet_is_asked() -> None:
-    assert sorted([*ALL, "memory"]) == sorted(module.name for module in pkgutil.iter_modules(outlets.__path__))
+    assert sorted([*ALL, "dead_man", "ledger", "memory"]) == sorted(
+        module.name for module in pkgutil.iter_modules(outlets.__path__)
+    )
 
 
 def test_the_level_does_say_the_secret_and_raises_alerts_of_every_kind_of_fact() -> None:
@@ -89,6 +99,15 @@ async def test_no_outlet_says_a_secret(kind: str) -> None:
     assert SECRET not in text
 
 
+async def test_the_ledger_keeps_what_was_said_without_its_secret() -> None:
+    level, journal = leaking(), MemoryJournal()
+    edges = tuple(Edge(EdgeKind.FIRED, alert, level.at) for alert in level.alerts.values() if alert.open)
+    ports = replace(Outside().ports(), journal=lambda path: journal)
+    await Ledger("/ledger", checkpoint_every=1).publish(Batch(level, edges, last=True), ports)
+    written = b"".join(bytes(segment) for segment in journal.content.values())
+    assert b"BROKER_API_KEY" in written and b'"checkpoint"' in written and SECRET.encode() not in written
+
+
 async def test_the_memory_holds_no_value_at_all() -> None:
     level, outside = leaking(), Outside()
     await Memory(path="/memory.json").publish(Batch(level), outside.ports())
@@ -96,10 +115,16 @@ async def test_the_memory_holds_no_value_at_all() -> None:
     assert isinstance(written, bytes) and b"looked" in written and SECRET.encode() not in written
 
 
+def test_the_dead_man_hears_no_value_at_all() -> None:
+    level = leaking()
+    said = str(sign_of_life(level, level.at, Outside().ports()))
+    assert "open_incidents" in said and SECRET not in said
+
+
 async def test_a_peer_that_fails_is_named_without_the_credentials_of_its_url() -> None:
     outside = Outside()
     outside.http.reply = Unreachable("ConnectionRefused")
-    (part,) = ALL["alertmanager"].parts()
+    part, _reader = ALL["alertmanager"].parts()
     with pytest.raises(Unreachable) as failed:
         await part.publish(Batch(leaking()), outside.ports())
     assert SECRET not in part.name + "".join(traceback.format_exception_only(failed.value))

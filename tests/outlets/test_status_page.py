@@ -10,7 +10,7 @@ from tests.alerts import alert, level
 from tests.core.worlds import ABOVE_ZERO, WORKLOADS, World, at, saw, workload
 from tests.fakes import START, HandClock, Outside
 from tests.outlets.levels import COVERAGE, GAP, WRITE, flowing, measured, mode, passed, safe, unsafe
-from watchdog.core.alert import State
+from watchdog.core.alert import Acknowledgement, Alert, State
 from watchdog.core.assessment import Assessment
 from watchdog.core.facts import Subject, Unknown
 from watchdog.core.posture import Posture
@@ -29,12 +29,14 @@ async def hung_up(level: Assessment, later: float = 0.0) -> Outside:
 
 
 async def told(level: Assessment, path: str, later: float = 0.0) -> Any:
-    return json.loads((await hung_up(level, later)).status.get(path).body)
+    said = json.loads((await hung_up(level, later)).status.get(path).body)
+    assert said.pop("boot", None) == ("" if path.startswith("/api/") else None), "which life of the daemon answers"
+    return said
 
 
 async def test_healthz_is_the_posture_in_a_few_lines() -> None:
     said = await told(unsafe(), "/healthz", later=0.4)
-    assert list(said) == ["status", "as_of", "age_seconds", "safety", "alerts", "open_incidents", "sources"]
+    assert list(said) == ["status", "as_of", "age_seconds", "safety", "alerts", "drills", "open_incidents", "sources"]
     assert said["status"] == "unsafe"
     assert (said["as_of"], said["age_seconds"]) == ("2026-11-23T15:00:10.000Z", 0.4)
     assert said["safety"] == {"halted": {"reason": "Forbidden", "message": "by the test"}, "at_zero": False}
@@ -55,7 +57,8 @@ async def test_the_status_is_the_worst_that_holds_and_what_is_not_confirmed_is_n
 async def test_an_alert_has_exactly_the_agreed_keys_and_a_pending_one_is_told_too() -> None:
     pending = alert("Slow", Sev.SEV2, Subject("endpoint", (("service", "m"),)), state=State.PENDING)
     said = await told(level(pending, alert()), "/api/v1/alerts")
-    assert list(said) == ["alerts"]
+    assert list(said) == ["as_of", "alerts"]
+    assert said["alerts"][0].pop("record")["sev"] == 0, "from which another replica makes the alert again"
     assert said["alerts"][0] == {
         "alertname": "ExecutionWorkloadAboveZero",
         "sev": 0,
@@ -71,7 +74,9 @@ async def test_an_alert_has_exactly_the_agreed_keys_and_a_pending_one_is_told_to
             "team": "safety",
             "workload": "execution-agent",
         },
+        "fingerprint": "e52548bbd063f87e",
         "annotations": {
+            "acknowledge": "watchdog ack e52548bbd063f87e --by NAME --why TEXT",
             "active_since": "2026-11-23T15:00:00.000Z",
             "incident": "20261123T150000Z-execution",
             "runbook_url": "https://docs.example/ops/PRODUCTION_LOCK.md",
@@ -121,9 +126,41 @@ async def test_an_incident_is_told_with_its_members() -> None:
         "open": True,
         "opened_at": "2026-11-23T15:00:10.000Z",
         "resolved_at": None,
-        "alerts": [{"alert": "ExecutionAboveZero workload floor/Deployment/execution-agent", "open": True}],
+        "alerts": [
+            {
+                "alert": "ExecutionAboveZero workload floor/Deployment/execution-agent",
+                "open": True,
+                "heard": "unknown whether heard: nobody has taken it yet",
+                "around": [],
+            }
+        ],
         "ended": 0,
+        "acknowledgements": [],
     }
+
+
+def drill() -> Alert:
+    return alert("WatchdogDrill", subject=Subject("drill", (("entry", "drill-1"),)), summary="DRILL, nothing is wrong")
+
+
+async def test_a_drill_is_counted_apart_and_unsafe_is_what_is_unsafe() -> None:
+    calm = safe()
+    practising = replace(calm, alerts=calm.alerts.with_({drill().identity: drill()}))
+    said = await told(practising, "/healthz")
+    assert (said["status"], said["drills"], said["alerts"]["sev0"]) == ("safe", 1, 0)
+    assert '<h1 class="safe">' in await page(practising)
+    both = await page(level(drill(), alert()))
+    assert "UNSAFE: execution workload agenttrader/execution-agent" in both, "the drill is not what is unsafe"
+    assert "DRILL, nothing is wrong" in both and "(and 1 more)" not in both
+
+
+async def test_the_page_says_who_acknowledged_an_alert_or_how_to() -> None:
+    said = Acknowledgement("ack-1", "<ann>", "rolled back", at(0).wall, at(8).wall)
+    text = await page(level(alert()))
+    assert "to acknowledge: <code>watchdog ack e52548bbd063f87e --by NAME --why TEXT</code>" in text
+    text = await page(level(replace(alert(), acknowledged=said)))
+    assert "acknowledged by &lt;ann&gt; (as claimed) at 2026-11-23T15:00:08.000Z: rolled back" in text
+    assert "to acknowledge" not in text
 
 
 async def page(level: Assessment, later: float = 0.0) -> str:

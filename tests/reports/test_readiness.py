@@ -6,8 +6,19 @@ import pytest
 
 from tests.core.worlds import WORKLOADS, PlainRule, World, above_zero, saw, workload
 from watchdog.core.alert import Policy, Rise
+from watchdog.core.facts import Drill
 from watchdog.core.severity import Sev
 from watchdog.reports.readiness import readiness
+
+
+def test_a_drill_is_no_finding() -> None:
+    """It neither blocks a pipeline nor hides what does."""
+    practised = PlainRule("WatchdogDrill", "drill", lambda fact, globals_: True, Policy(Sev.SEV0), group="drill")
+    world = World(practised, PlainRule("Down", "workload", above_zero, Policy(Sev.SEV1)))
+    world.turn(0, saw(0, WORKLOADS, workload(1), Drill("drill-1", True, 0, "ann", "why", "")))
+    assert "WatchdogDrill breach" in world.states()
+    assert "WatchdogDrill" not in {finding.alertname for finding in readiness(world.assessment, world.rules).findings}
+    assert "Down" in {finding.alertname for finding in readiness(world.assessment, world.rules).findings}
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,50 @@ def only_rule(text: str) -> Rule:
     return rule
 
 
+DRILL = """
+groups:
+  - name: drill
+    rules:
+      - alert: SomeDrill
+        each: drill
+        expr: drill.running
+        severity: 3
+        unknown: {severity: 3}
+        labels: {drill: "true"}
+        annotations: {summary: "DRILL"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("name: drill", "name: execution", "a drill belongs to the group drill"),
+        ('labels: {drill: "true"}', 'labels: {drill: "no"}', 'labels: of a drill: expected drill: "true"'),
+        (
+            "severity: 3\n        unknown",
+            "severity: 3\n        latch: true\n        unknown",
+            "a drill leaves nothing behind",
+        ),
+        (
+            "each: drill\n        expr: drill.running",
+            "each: receiver\n        expr: receiver.accepting",
+            "is for drills only",
+        ),
+    ],
+)
+def test_what_is_real_is_never_among_drills_nor_a_drill_among_what_is_real(old: str, new: str, says: str) -> None:
+    assert only_rule(DRILL).labels == {"drill": "true"}
+    assert old in DRILL
+    (problem,) = problems(DRILL.replace(old, new))
+    assert says in problem
+
+
+def test_no_real_rule_is_labelled_as_a_drill() -> None:
+    real = DRILL.replace("name: drill", "name: sight").replace("each: drill\n", "each: receiver\n")
+    (problem,) = problems(real.replace("drill.running", "receiver.accepting"))
+    assert problem.endswith("labels: drill marks drills only")
+
+
 def test_a_rule_in_prometheus_shape_loads() -> None:
     rule = only_rule("""
 groups:

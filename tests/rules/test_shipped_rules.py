@@ -23,6 +23,8 @@ RULES = Path(__file__).parents[2] / "config" / "rules"
 FILES = sorted(RULES.glob("*.yaml"))
 TESTS = sorted((RULES / "tests").glob("*.yaml"))
 SHIPPED = [rule for rule in load(read(FILES)).rules if isinstance(rule, Rule)]
+HOME = {rule.name: file.name for file in FILES for rule in load(read([file])).rules if isinstance(rule, Rule)}
+"""The file in which each stands: it may have more than one group, and its tests load all of it."""
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +107,9 @@ def planted() -> list[tuple[Rule, str]]:
     ("rule", "fault"), planted(), ids=lambda value: value if isinstance(value, str) else value.name
 )
 def test_a_rule_with_a_planted_fault_fails_its_tests(rule: Rule, fault: str) -> None:
-    file = RULES / "tests" / f"{rule.group}.yaml"
+    file = RULES / "tests" / HOME[rule.name]
     named = sorted(cases(str(file), file.read_text(), []).cases, key=lambda case: not mentions(case, rule.name))
-    others = [other for other in SHIPPED if other.group == rule.group and other is not rule]
+    others = [other for other in SHIPPED if HOME[other.name] == HOME[rule.name] and other is not rule]
     assert fails(rule, FAULTS[fault](rule), named, others)
 
 

@@ -166,6 +166,15 @@ async def test_a_pull_that_waits_for_a_subscription_that_is_deleted_ends(side: S
         await side.port.pull(lane.tap, 10, SOON)
 
 
+async def test_what_is_published_arrives_whole_and_a_topic_that_is_not_there_takes_nothing(side: Side) -> None:
+    lane = await side.world.lane()
+    await side.port.publish(lane.dead_letter_topic, b"page", {"sev": "0", "status": "firing"}, LONG)
+    (letter,) = await side.port.pull(lane.tap, 10, LONG)
+    assert (letter.head, letter.size, letter.attributes) == (b"page", 4, {"sev": "0", "status": "firing"})
+    with pytest.raises(Unreachable, match="NotFound"):
+        await side.port.publish(f"{lane.topic}-none", b"page", {}, LONG)
+
+
 async def test_the_age_of_the_oldest_unacked_message(side: Side) -> None:
     lane = await side.world.lane()
     assert await side.port.oldest_unacked_seconds(lane.subscription, LONG) < 0.5
@@ -229,7 +238,8 @@ def test_a_service_that_fails_ends_also_the_pull_that_waits_until_it_recovers(re
         loop.call_later(3.0, broker.fail, reason)
         for call in (port.pull(TAP, 1, 60.0), port.subscription(TAP, 1.0), port.subscriptions("projects/p", 1.0),
                      port.topic_exists(TOPIC, 1.0), port.topic_subscriptions(TOPIC, 1.0),
-                     port.acknowledge(TAP, [], 1.0), port.oldest_unacked_seconds(TAP, 1.0)):  # fmt: skip
+                     port.acknowledge(TAP, [], 1.0), port.oldest_unacked_seconds(TAP, 1.0),
+                     port.publish(TOPIC, b"x", {}, 1.0)):  # fmt: skip
             with pytest.raises(Unreachable) as refused:
                 await call
             assert refused.value.reason == reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 import threading
@@ -31,13 +32,14 @@ class LocalFiles:
 
     async def read(self, path: str, limit: int) -> bytes:
         """The first ``limit`` bytes of a regular file. Raises ``OSError``."""
-        return await self._in_a_thread(path, lambda: read_now(path, limit))
+        return await self.in_a_thread(path, lambda: read_now(path, limit))
 
     async def replace(self, path: str, content: bytes) -> None:
         """Whole or not at all, and on the disk when it returns. Raises ``OSError``."""
-        await self._in_a_thread(path, lambda: replace_now(path, content))
+        await self.in_a_thread(path, lambda: replace_now(path, content))
 
-    async def _in_a_thread(self, path: str, act: Callable[[], _T]) -> _T:
+    async def in_a_thread(self, path: str, act: Callable[[], _T]) -> _T:
+        """What ``act`` answers or raises (``OSError``); it may never come back."""
         if path in self._busy:
             raise TimeoutError(errno.ETIMEDOUT, "an earlier request has not come back", path)
         loop = asyncio.get_running_loop()
@@ -84,11 +86,35 @@ def _up_to(number: int, limit: int) -> bytes:
     return content
 
 
-def replace_now(path: str, content: bytes) -> None:
+def update_now(path: str, change: Callable[[bytes], bytes], limit: int) -> None:
+    """Replaces a file (which may not be there yet: then it is empty) by what ``change`` makes of it, one process at a
+    time; who may read it stays as it was. Raises ``OSError``, also for more than ``limit`` bytes before or after, and
+    whatever ``change`` does: then it is as it was."""
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before, mode = b"", 0o644
+        with contextlib.suppress(FileNotFoundError):
+            mode = stat.S_IMODE(os.stat(path).st_mode)  # noqa: PTH116
+            before = read_now(path, limit + 1)
+        after = change(_at_most(before, limit, path))
+        replace_now(path, _at_most(after, limit, path), mode)
+    finally:
+        os.close(lock)
+
+
+def _at_most(content: bytes, limit: int, path: str) -> bytes:
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"more than {limit} bytes", path)
+    return content
+
+
+def replace_now(path: str, content: bytes, mode: int = 0o600) -> None:
     """Into a file beside it, to the disk, and then under its name."""
     beside = f"{path}.new"
     number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
+        os.fchmod(number, mode)
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(number, rest) :]

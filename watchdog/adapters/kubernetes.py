@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 import aiohttp
@@ -16,7 +17,7 @@ from yarl import URL
 
 from watchdog.adapters.aio import FAULTS, sentence, unreachable, whole
 from watchdog.adapters.kubernetes_login import Login, Server, loader
-from watchdog.adapters.kubernetes_wire import SHOWN, LineBuffer, refused
+from watchdog.adapters.kubernetes_wire import SHOWN, LineBuffer, date_of, refused
 from watchdog.ports import Unreachable
 
 BODY_LIMIT = 16 << 20
@@ -34,6 +35,8 @@ REVIEWS = tuple(
     f"/apis/authorization.k8s.io/v1/{review}" for review in ("selfsubjectaccessreviews", "selfsubjectrulesreviews")
 )
 """All that is ever POSTed. Spelled out and compared whole: no prefix, no normalisation."""
+VERSION = "/version"
+"""What anybody may ask, and costs the API server nothing."""
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "agenttrader-watchdog"}
 
 
@@ -70,6 +73,18 @@ class KubernetesApi:
         if path not in REVIEWS:
             raise ValueError(f"{path}: only SelfSubject*Reviews are ever posted")
         return await self._whole(Asked("POST", path, {}, body), timeout)
+
+    async def date(self, timeout: float) -> datetime:
+        """RFC 9110 §6.6.1. A refusal bears a ``Date`` too, so any status counts. Raises ``Unreachable``."""
+        try:
+            async with asyncio.timeout(timeout):
+                async with await self._answer(Asked("GET", VERSION, {}), aiohttp.ClientTimeout(total=None)) as response:
+                    await whole(response, BODY_LIMIT)  # so that its connection serves again
+        except TimeoutError:
+            raise Unreachable("Timeout", f"no answer within {timeout:g} s") from None
+        except FAULTS as error:
+            raise unreachable(error) from None
+        return date_of(response.headers.get("Date", ""))
 
     async def _whole(self, asked: Asked, timeout: float) -> bytes:
         try:

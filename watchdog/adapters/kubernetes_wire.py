@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 
+from watchdog.core.instant import from_http_date
 from watchdog.ports import KubernetesError, Unreachable
 
 SHOWN = 200
@@ -45,6 +47,13 @@ class LineBuffer:
         """The stream broke: what to raise."""
         inside = Unreachable("HalfLine", "the stream broke inside a line")
         return inside if self._parts else Unreachable("Disconnected", why)
+
+
+def date_of(header: str) -> datetime:
+    """When an answer was given. Raises ``Unreachable('NoDate')``."""
+    if (date := from_http_date(header)) is None:
+        raise Unreachable("NoDate", f"it answers without a date: {header[:SHOWN]!r}")
+    return date
 
 
 def refused(status: int, body: bytes) -> KubernetesError:

@@ -91,6 +91,11 @@ class GrpcPubSub:
     async def acknowledge(self, tap: str, ack_ids: Sequence[str], timeout: float) -> None:
         await self._ask("subscriber.acknowledge", {"subscription": tap, "ack_ids": list(ack_ids)}, timeout)
 
+    async def publish(self, topic: str, data: bytes, attributes: Mapping[str, str], timeout: float) -> None:
+        """One message, alone and at once: nothing is batched that somebody waits for."""
+        message = {"data": data, "attributes": dict(attributes)}
+        await self._ask("publisher.publish", {"topic": topic, "messages": [message]}, timeout)
+
     async def oldest_unacked_seconds(self, subscription: str, timeout: float) -> float:
         """Makes a snapshot, and deletes it. One that outlives that (a crash, a call that failed) is deleted by a
         measurement after ten minutes, of this process or of the next; after seven days Pub/Sub does so by itself."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from watchdog import __version__
-from watchdog.cli import check, coverage, demo, rules, run, status
+from watchdog.cli import ack, check, coverage, demo, drill, ledger, note, rules, run, status
 from watchdog.cli.usage import Command, refuse
 from watchdog.reports import Exit
 
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"watchdog {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (run, check, status, coverage, demo, rules):
+    for module in (run, check, status, coverage, demo, rules, ack, note, drill, ledger):
         module.add(commands)
     return parser
 

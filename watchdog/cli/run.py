@@ -42,6 +42,8 @@ async def _serve(configuration: Configuration) -> None:
     server = configuration.settings.server
     async with real_ports(server.host, server.port, configuration.labels) as ports:
         daemon = Daemon(configuration.plan, ports)
+        if configuration.late:
+            daemon.log.warning("a page may be late", detail=configuration.late)
         stop_on_signal(daemon.stop)
         gc.set_threshold(*gc.get_threshold()[:2], OLDEST)
         _keep()

@@ -19,7 +19,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from watchdog.core.facts import Excursion, Subject
+from watchdog.core.facts import Drill, Excursion, Subject
 from watchdog.core.instant import Instant
 from watchdog.core.severity import Sev
 
@@ -135,6 +135,11 @@ class Alert:
     @property
     def latched(self) -> bool:
         return self.state is State.LATCHED
+
+    @property
+    def drill(self) -> bool:
+        """Nothing is wrong: somebody practises. It is told like any other, and counts in no verdict on the platform."""
+        return self.identity.subject.kind == Drill.KIND
 
     def covered_by(self, acknowledgement: Acknowledgement) -> bool:
         return self.open and self.told_at is not None and self.told_at.wall <= acknowledgement.through

@@ -33,7 +33,7 @@ from watchdog.core.instant import Instant
 from watchdog.core.known import Change, Known
 from watchdog.core.posture import Posture
 from watchdog.core.report import Recalled, Report
-from watchdog.core.restoration import looked_for, taken_over
+from watchdog.core.restoration import Ended, Restoration, looked_for, merged, of_page, together
 from watchdog.core.ruleset import Globals, Judgement, Rule, RuleSet, may_begin
 from watchdog.core.severity import Sev
 from watchdog.core.table import BUCKETS, Table
@@ -60,7 +60,7 @@ class Assessment:
     paging: Paging = field(default_factory=Paging)
     deliveries: Deliveries = field(default_factory=Deliveries)
     words: Words = field(default_factory=Words)
-    recalled: tuple[Identity, ...] = ()  # what was taken over, and whose subject nobody has looked for yet
+    restoration: Restoration = field(default_factory=Restoration)
     audited: int = 0  # how far the rolling full pass has come: the next share, each of them SHARE_SECONDS long
 
     @property
@@ -110,37 +110,61 @@ class _Turn:
         self.kept = len(previous.alerts)
         self.edges: list[Edge] = []
         self.audited = previous.audited
+        self.changed = {change.subject for change in posture.changes}
         self.watchdog = _watchdog(posture)
-        self.words = previous.words.after(posture.changes)
-        self.recalled = dict.fromkeys(previous.recalled)
+        self.words = previous.words.after(posture.changes, previous.at.wall)
+        self.waiting = dict(previous.restoration.waiting)
+        self.restored: list[Recalled] = []
+        self.ended: dict[Identity, Ended] = {}  # in an earlier life, or with a replica
 
     # what others remember
 
     def take_over(self, reports: Iterable[Report]) -> None:
         """As unseen; what is known of its subject decides at once what becomes of it."""
-        for report in reports:
-            if isinstance(report, Recalled) and report.alert.identity.rule in self.rules.by_name:
-                self._take_over(report.alert)
+        for recalled, beneath in together(reports, self.rules).values():
+            over = self.previous.restoration.ended.get(recalled.alert.identity)
+            if over is not None and over.at.mono >= recalled.as_of.mono:
+                continue
+            if recalled.ended:
+                self._over_meanwhile(recalled, beneath)
+            else:
+                self._take_over(recalled)
 
-    def _take_over(self, recalled: Alert) -> None:
-        identity = recalled.identity
-        before, policy = self._alert(identity), self.rules.policy(identity)
-        now = taken_over(before, recalled, policy)
+    def _over_meanwhile(self, recalled: Recalled, beneath: Alert | None) -> None:
+        """It ended after what else is remembered of it. Of what this life has seen itself that says nothing."""
+        identity = recalled.alert.identity
+        self.ended[identity] = Ended(recalled.alert, recalled.as_of)
+        as_of = self.waiting.get(identity)
+        if as_of is not None and as_of.mono < recalled.as_of.mono:
+            del self.waiting[identity]
+            self._put(identity, self._alert(identity), None)
+        elif beneath is not None and beneath.open and self._alert(identity) is None:
+            self.edges.append(Edge(EdgeKind.RESOLVED, beneath, self.at))
+
+    def _take_over(self, recalled: Recalled) -> None:
+        identity = recalled.alert.identity
+        before, as_of = self._alert(identity), self.waiting.get(identity)
+        newer = as_of is not None and as_of.mono < recalled.as_of.mono
+        pair = (before, recalled.alert) if newer else (recalled.alert, before)
+        now = recalled.alert if before is None else merged(*(alert for alert in pair if alert is not None))
+        if before is None and self._beyond_bound(now):
+            return
+        self.restored.append(of_page(recalled, now))
         if now.open and (before is None or not before.open):
             self.edges.append(Edge(EdgeKind.RESTORED, now, self.at))
         self._keep(identity, before, now)
-        if (known := self.posture.facts.get(identity.subject)) is not None:
-            self._judge_anew(known)
-        else:
-            self.recalled[identity] = None
+        if identity.subject not in self.posture.facts:
+            self.waiting[identity] = recalled.as_of if as_of is None or newer else as_of
+        elif identity.subject not in self.changed:  # what it did change to is judged in its order
+            self._judge_anew(self.posture.facts[identity.subject])
 
     def end_what_is_not_there(self) -> None:
         """A subject that every look would have named, and none did, exists no more."""
-        for identity in [*self.recalled]:
+        for identity in [*self.waiting]:
             if identity.subject in self.posture.facts:
-                del self.recalled[identity]
-            elif looked_for(identity.subject.kind, self.posture.sights):
-                del self.recalled[identity]
+                del self.waiting[identity]
+            elif looked_for(identity.subject, self.posture.sights, self.at):
+                del self.waiting[identity]
                 self._gone(identity.subject)
 
     # what operators said
@@ -277,13 +301,19 @@ class _Turn:
             return
         if now is not None and now.latched:
             now = replace(now, excursion=self._excursion(identity.subject) or now.excursion)
-        if before is None and now is not None and now.sev is not Sev.SEV0 and self.kept >= BOUND:
-            beyond = self.watchdog.alerts_beyond_bound + 1
-            self.watchdog = replace(self.watchdog, alerts_beyond_bound=beyond, explanation=f"{identity} was not kept")
+        if before is None and now is not None and self._beyond_bound(now):
             return
         if (happened := edge(before, now, self.at)) is not None:
             self.edges.append(happened)
         self._keep(identity, before, now)
+
+    def _beyond_bound(self, alert: Alert) -> bool:
+        """Whether there is no room for one more; then it is counted."""
+        if alert.sev is Sev.SEV0 or self.kept < BOUND:
+            return False
+        beyond, explanation = self.watchdog.alerts_beyond_bound + 1, f"{alert.identity} was not kept"
+        self.watchdog = replace(self.watchdog, alerts_beyond_bound=beyond, explanation=explanation)
+        return True
 
     def _keep(self, identity: Identity, before: Alert | None, now: Alert | None) -> None:
         self.kept += (now is not None) - (before is not None)
@@ -309,7 +339,8 @@ class _Turn:
             if (alert := self.alerts.get(happened.alert.identity)) is not None:
                 self.alerts[alert.identity] = replace(alert, incident=happened.alert.incident)
         alerts = self.previous.alerts.with_(self.alerts)
-        deliveries, more = self.previous.deliveries.after(told, reports, alerts, self.previous.paging, self.at)
+        known = (*(report for report in reports if not isinstance(report, Recalled)), *self.restored)
+        deliveries, more = self.previous.deliveries.after(told, known, alerts, self.previous.paging, self.at)
         edges = tuple(replace(e, order=number) for number, e in enumerate((*told, *more)))
         return Assessment(
             posture,
@@ -321,7 +352,7 @@ class _Turn:
             self.previous.paging,
             deliveries,
             self.words,
-            tuple(self.recalled),
+            replace(self.previous.restoration.after(told, self.ended), waiting=self.waiting),
             self.audited,
         )
 
@@ -334,7 +365,7 @@ def _joined(happened: Edge, incidents: dict[str, Incident]) -> Edge:
         incidents[group] = after(current, happened)
     elif happened.kind is not EdgeKind.RESOLVED:
         incidents[group] = opened(happened, current)
-    incident = incidents[group].id if group in incidents else ""
+    incident = incidents[group].id if group in incidents else happened.alert.incident
     return replace(happened, alert=replace(happened.alert, incident=incident))
 
 

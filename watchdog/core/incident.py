@@ -9,6 +9,8 @@ from watchdog.core.instant import Instant
 from watchdog.core.severity import Sev
 from watchdog.core.table import Table
 
+DRILL_GROUP = "drill"
+"""The rule group of drills, and of nothing else: an incident of the platform has no drill in it."""
 KEPT = 20
 """Alerts that are over and that an open incident still names: behind a latch it may stay open for weeks."""
 
@@ -29,6 +31,11 @@ class Incident:
     def open(self) -> bool:
         return self.resolved_at is None
 
+    @property
+    def drill(self) -> bool:
+        """Practice: nothing of the platform's."""
+        return self.group == DRILL_GROUP
+
 
 def opened(edge: Edge, previous: Incident | None) -> Incident:
     """A new incident with its first alert. Ids are unique within a group, also within one second."""
@@ -37,15 +44,28 @@ def opened(edge: Edge, previous: Incident | None) -> Incident:
     name = f"{stem}-{edge.at.wall.microsecond:06d}" if again else stem
     name = edge.alert.incident or name  # an alert that was restored goes on in the incident that it was part of
     first = Table[Identity, bool]().with_({edge.alert.identity: True})
-    return Incident(name, edge.alert.group, edge.alert.sev, edge.at, first)
+    began = edge.alert.fired_at if edge.kind is EdgeKind.RESTORED else None
+    known = _acknowledged((), edge)
+    return Incident(name, edge.alert.group, edge.alert.sev, began or edge.at, first, acknowledgements=known)
+
+
+Acknowledgements = tuple[tuple[Identity, Acknowledgement], ...]
+
+
+def _acknowledged(before: Acknowledgements, edge: Edge) -> Acknowledgements:
+    """With what somebody has just said, or had said of an alert that was restored."""
+    said = edge.alert.acknowledged
+    if said is None or edge.kind not in (EdgeKind.ACKNOWLEDGED, EdgeKind.RESTORED):
+        return before
+    return (*before, (edge.alert.identity, said))[-KEPT:]
 
 
 def after(incident: Incident, edge: Edge) -> Incident:
     """The incident after an edge of one of its group's alerts: joined, escalated or resolved."""
     identity, ends = edge.alert.identity, edge.kind is EdgeKind.RESOLVED
-    if edge.kind is EdgeKind.ACKNOWLEDGED and edge.alert.acknowledged is not None:
-        said = (*incident.acknowledgements, (identity, edge.alert.acknowledged))
-        return replace(incident, acknowledgements=said[-KEPT:])
+    incident = replace(incident, acknowledgements=_acknowledged(incident.acknowledgements, edge))
+    if edge.kind is EdgeKind.ACKNOWLEDGED:
+        return incident
     others = tuple(other for other in incident.over if other != identity)
     members = incident.members.with_({identity: None if ends else True})
     return replace(

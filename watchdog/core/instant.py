@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ def rfc3339(wall: datetime) -> str:
     return wall.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def exact(wall: datetime) -> str:
+    """RFC 3339 in UTC, to the microsecond: what is compared with what we have ourselves must not be rounded."""
+    return wall.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def from_rfc3339(text: str) -> datetime | None:
     """The aware time that a text names; ``None`` where it is none, or says nothing of its offset from UTC (RFC 3339,
     5.6; letter case does not matter there)."""
@@ -41,3 +47,12 @@ def from_rfc3339(text: str) -> datetime | None:
     except ValueError:
         return None
     return time if time.tzinfo is not None else None
+
+
+def from_http_date(text: str) -> datetime | None:
+    """The aware time that a ``Date`` header names, in whole seconds; ``None`` where it names none (RFC 9110 §5.6.7)."""
+    try:
+        time = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)

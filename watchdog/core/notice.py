@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from watchdog.core.alert import Alert
 from watchdog.core.facts import Excursion
@@ -31,24 +32,46 @@ def labels_of(alert: Alert, common: Mapping[str, str], sev: Sev | None = None) -
 def fingerprint(labels: Mapping[str, str]) -> str:
     """Which alert it is, as Alertmanager names it: FNV-1a (64 bits) over the sorted labels, 0xFF after each part
     (github.com/prometheus/common, model.LabelsToSignature)."""
+    return _fingerprint(tuple(sorted(labels.items())))
+
+
+@lru_cache(maxsize=8_192)  # it is asked for with every renewal, and costs a tenth of a millisecond
+def _fingerprint(labels: tuple[tuple[str, str], ...]) -> str:
     total = OFFSET
-    for part in (text for pair in sorted(labels.items()) for text in pair):
+    for part in (text for pair in labels for text in pair):
         for byte in (*part.encode(), 0xFF):
             total = ((total ^ byte) * PRIME) & 0xFFFFFFFFFFFFFFFF
     return f"{total:016x}"
 
 
-def annotations_of(alert: Alert, runbook_base_url: str) -> dict[str, str]:
-    """What tells about it, and may change."""
+def annotations_of(alert: Alert, runbook_base_url: str, common: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What tells about it, and may change. ``common``: the labels that every alert carries; who knows them tells also
+    how to acknowledge."""
     told = {name: text for name, text in alert.description.annotations.items() if name != "runbook"}
     if alert.latched:
         told["summary"] = f"Over, latched until acknowledged: {what_was(alert)}"
         told["excursion"] = "" if alert.excursion is None else _course(alert.excursion)
     told |= {"state": str(alert.state), "active_since": rfc3339(alert.active_since.wall)}
     told |= {"incident": alert.incident, "runbook_url": runbook_url(alert, runbook_base_url)}
+    told |= {"acknowledged": acknowledged(alert)}
+    told |= {"acknowledge": "" if common is None else how_to_acknowledge(alert, common)}
     if alert.onset != alert.description:
         told["evidence"] = f"at {rfc3339(alert.active_since.wall)}: {summary_at_onset(alert)}"
     return {name: bounded(text, TEXT_LIMIT) for name, text in sorted(told.items()) if text}
+
+
+def acknowledged(alert: Alert) -> str:
+    """Who says that he knows, and why: as claimed. Empty where nobody has said so of its newest page."""
+    if (said := alert.acknowledged) is None:
+        return ""
+    return f"by {said.by} (as claimed) at {rfc3339(said.at)}: {said.why}"
+
+
+def how_to_acknowledge(alert: Alert, common: Mapping[str, str]) -> str:
+    """The command, of what waits for somebody's word: a latched alert ends by it, and a Sev-0 escalates without."""
+    if not alert.open or alert.acknowledged is not None or not (alert.latched or alert.sev is Sev.SEV0):
+        return ""
+    return f"watchdog ack {fingerprint(labels_of(alert, common))} --by NAME --why TEXT"
 
 
 def summary_at_onset(alert: Alert) -> str:

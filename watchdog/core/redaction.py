@@ -34,6 +34,7 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
     (_after_name(r"^[ \t]*+", r"[ \t]*:[ \t]+", r"\S.*$"), rf"\1{REDACTED}"),
     (_after_name("", "=", _VALUE), rf"\1{REDACTED}"),
 )
+_BEYOND_HOST = re.compile(r"(\bhttps?://[^/?#\s'\"]+)[/?#][^\s'\"]*", re.IGNORECASE)
 _NAMING = ("name", "key", "variable")
 """Keys (and fields of facts) whose value names what stands beside it, as in a container's ``env``."""
 
@@ -71,6 +72,11 @@ def redacted_text(text: str) -> str:
     for pattern, instead in _IN_TEXT:
         text = pattern.sub(instead, text)
     return text
+
+
+def hosts_only(text: str) -> str:
+    """A text whose URLs end with the host: the path of a webhook, or of a heartbeat, is often all that protects it."""
+    return _BEYOND_HOST.sub(r"\1/…", redacted_text(text))
 
 
 def redacted_field(fact: Fact, name: str) -> object:

@@ -53,6 +53,10 @@ class Recalled:
     alert: Alert
     origin: str
     as_of: Instant
+    ended: bool = False  # it was over by then: what is older and says otherwise does not count
+    accepted: tuple[Accepted, ...] = ()  # who had taken its newest page
+    around: tuple[str, ...] = ()  # as in core.delivery.Delivery
+    escalated: int = 0
 
 
 Report = Accepted | ReadBack | Recalled

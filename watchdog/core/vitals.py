@@ -25,10 +25,19 @@ class Distribution:
 
 
 @dataclass(slots=True)
+class Ledger:
+    """Of a ledger that is configured."""
+
+    up: bool = False  # the last write succeeded
+    entries: dict[str, int] = field(default_factory=dict)  # written by this life, by kind
+
+
+@dataclass(slots=True)
 class Vitals:
     turns: Distribution = field(default_factory=Distribution)  # how long each turn took
     last_turn: Instant | None = None
     head: tuple[int, str] | None = None  # of the ledger: the number of its last entry, and that line's SHA-256
+    ledger: Ledger | None = None
     # By alertname: from when the page was due until the first receiver had it.
     detection: dict[str, Distribution] = field(default_factory=dict)
     # By receiver and outcome (accepted, failed).

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from watchdog.core.alert import Alert, Cause, Edge, EdgeKind
 from watchdog.core.instant import Instant, rfc3339
-from watchdog.core.notice import bounded, runbook_url, what_was
+from watchdog.core.notice import acknowledged, bounded, how_to_acknowledge, runbook_url, what_was
 from watchdog.core.severity import Sev
 from watchdog.outlets import Batch, Outlet, Receipt
 from watchdog.ports import Ports
@@ -18,6 +18,8 @@ FLOOD = 100
 """Pages below Sev-0 that are written out at once; the rest is counted. A Sev-0 is never shed."""
 
 COLORS = {Sev.SEV0: "\x1b[1;97;41m", Sev.SEV1: "\x1b[1;31m", Sev.SEV2: "\x1b[33m", Sev.SEV3: "\x1b[36m"}
+WAITING = (EdgeKind.LATCHED, EdgeKind.RESTORED, EdgeKind.UNHEARD, EdgeKind.ESCALATED)
+"""What asks for somebody's answer. (A page that has just come asks to be looked into first.)"""
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 
 
@@ -34,26 +36,29 @@ class Console(Outlet):
         if not batch.edges:
             return ()
         told, left = _within_bounds(batch.edges)
-        text = "".join(self._page(edge) for edge in told)
+        text = "".join(self._page(edge, ports.labels) for edge in told)
         ports.terminal.write(text + (f"{INDENT}and {left} more: see the status page\n" if left else ""))
         return (Receipt(self.name, True, at=ports.clock.now()),)
 
-    def _page(self, edge: Edge) -> str:
+    def _page(self, edge: Edge, common: Mapping[str, str]) -> str:
         head = self._painted(f"{_verb(edge):<8}  {edge.alert.sev}", edge)
         first = f"{_clock(edge.at)}  {head}  {_what(edge)}\n"
-        return first + "".join(f"{INDENT}{_printable(line)}\n" for line in self._lines(edge))
+        return first + "".join(f"{INDENT}{_printable(line)}\n" for line in self._lines(edge, common))
 
-    def _lines(self, edge: Edge) -> Iterator[str]:
+    def _lines(self, edge: Edge, common: Mapping[str, str]) -> Iterator[str]:
         alert = edge.alert
         yield " · ".join(_where(alert))
         yield f"{_when(edge)} · incident {alert.incident or 'none'}"
+        yield from _why(edge)
+        if edge.kind in WAITING and (command := how_to_acknowledge(alert, common)):
+            yield f"to acknowledge: {command}"
         if link := runbook_url(alert, self.runbook_base_url):
             yield f"runbook {link}"
 
     def _painted(self, text: str, edge: Edge) -> str:
         if not self.color:
             return text
-        over = edge.kind is EdgeKind.RESOLVED
+        over = edge.kind in (EdgeKind.RESOLVED, EdgeKind.ACKNOWLEDGED)
         return f"{DIM if over else COLORS[edge.alert.sev]}{text}{PLAIN}"
 
 
@@ -65,19 +70,29 @@ def _within_bounds(edges: Sequence[Edge]) -> tuple[list[Edge], int]:
 
 def _verb(edge: Edge) -> str:
     if edge.kind is EdgeKind.FIRED:
-        return "PAGE" if edge.alert.sev <= Sev.SEV1 else "NOTICE"
+        return "DRILL" if edge.alert.drill else "PAGE" if edge.alert.sev <= Sev.SEV1 else "NOTICE"
     return {
         EdgeKind.ROSE: "WORSE",
         EdgeKind.REFIRED: "AGAIN",
         EdgeKind.LATCHED: "LATCHED",
         EdgeKind.RESOLVED: "RESOLVED",
+        EdgeKind.ACKNOWLEDGED: "ACK",
+        EdgeKind.RESTORED: "RESTORED",
+        EdgeKind.UNHEARD: "AROUND",
+        EdgeKind.ESCALATED: "ESCALATE",
     }[edge.kind]
 
 
 def _what(edge: Edge) -> str:
-    if edge.kind in (EdgeKind.LATCHED, EdgeKind.RESOLVED):
-        return f"over: {_printable(what_was(edge.alert))}"
-    return _printable(edge.alert.description.annotations.get("summary", "") or str(edge.alert.identity))
+    if edge.kind is EdgeKind.ACKNOWLEDGED and edge.alert.acknowledged is not None:
+        return _printable(f"{edge.alert.acknowledged.by} (as claimed) knows of it: {_summary(edge)}")
+    return _printable(_summary(edge))
+
+
+def _summary(edge: Edge) -> str:
+    if edge.alert.latched or edge.kind is EdgeKind.RESOLVED:
+        return f"over: {what_was(edge.alert)}"
+    return edge.alert.description.annotations.get("summary", "") or str(edge.alert.identity)
 
 
 def _where(alert: Alert) -> Iterator[str]:
@@ -88,11 +103,21 @@ def _where(alert: Alert) -> Iterator[str]:
         yield "could not be verified"
 
 
+def _why(edge: Edge) -> Iterator[str]:
+    if edge.kind is EdgeKind.ACKNOWLEDGED:
+        yield f"acknowledged {acknowledged(edge.alert)}"
+    if edge.kind is EdgeKind.UNHEARD:
+        yield f"goes around, for by the usual path nobody may hear of it: {edge.why}"
+    if edge.kind is EdgeKind.ESCALATED:
+        yield f"nobody has acknowledged it: {edge.why}; now told: {', '.join(edge.to) or 'nobody'}"
+
+
 def _when(edge: Edge) -> str:
     alert, since = edge.alert, _clock(edge.alert.active_since, edge.at)
-    if edge.kind in (EdgeKind.LATCHED, EdgeKind.RESOLVED):
+    if alert.latched or edge.kind is EdgeKind.RESOLVED:
         lasted = (alert.cleared_at or edge.at).since(alert.active_since)
-        stays = "; it stays until acknowledged" if edge.kind is EdgeKind.LATCHED else ""
+        waits = alert.latched and edge.kind not in (EdgeKind.RESOLVED, EdgeKind.ACKNOWLEDGED)
+        stays = "; it stays until acknowledged" if waits else ""
         return f"from {since} for {_duration(lasted)}{stays}"
     return f"since {since}" + (f", was {edge.was}" if edge.was is not None else "")
 
@@ -113,4 +138,5 @@ def _duration(seconds: float) -> str:
 
 def _printable(text: str) -> str:
     """On one line, and without what could command a terminal: values come from the guarded platform."""
-    return bounded("".join(c if c.isprintable() else "�" for c in " ".join(text.split())), LINE_LIMIT)
+    line = " ".join(text.split())
+    return bounded(line if line.isprintable() else "".join(c if c.isprintable() else "�" for c in line), LINE_LIMIT)

@@ -26,10 +26,14 @@ class Log(Outlet):
         return ()
 
 
+CALM = (EdgeKind.RESOLVED, EdgeKind.LATCHED, EdgeKind.ACKNOWLEDGED)
+"""Nothing new that somebody must be woken for; all others are written at the level of their Sev."""
+
+
 def _write(edge: Edge) -> None:
     """``sev`` and ``incident`` become the line's severity and operation."""
     alert, log = edge.alert, structlog.get_logger()
-    say = log.info if edge.kind in (EdgeKind.RESOLVED, EdgeKind.LATCHED) else log.error
+    say = log.info if edge.kind in CALM else log.error
     say(
         f"alert {edge.kind}",
         alertname=alert.identity.rule,
@@ -38,4 +42,12 @@ def _write(edge: Edge) -> None:
         cause=str(alert.identity.cause),
         incident=alert.incident,
         summary=alert.description.annotations.get("summary", ""),
+        **{name: text for name, text in _told_by(edge).items() if text},
     )
+
+
+def _told_by(edge: Edge) -> dict[str, str]:
+    """What only some edges have to say."""
+    said = edge.alert.acknowledged if edge.kind is EdgeKind.ACKNOWLEDGED else None
+    claimed = {"by": said.by, "reason": said.why} if said is not None else {"reason": edge.why}
+    return {**claimed, "to": ", ".join(edge.to), "drill": "true" if edge.alert.drill else ""}

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 from watchdog.core.alert import Cause
 from watchdog.core.assessment import Assessment
-from watchdog.core.facts import Safety, Source, Unknown, Watchdog
+from watchdog.core.facts import Drill, Safety, Source, Unknown, Watchdog
 from watchdog.core.known import Known
 from watchdog.core.ruleset import Judgement, Rule, RuleSet, may_begin
 from watchdog.core.severity import Sev
@@ -52,6 +52,8 @@ class Readiness:
 
 SIGHT = (Source, Safety, Watchdog)
 """What is said of our own sight is not seen of the platform: it counts as unknown and not as a finding."""
+NO_FINDINGS = (*SIGHT, Drill)
+"""A drill is practice: it neither blocks a pipeline nor lets one pass."""
 
 
 def readiness(assessment: Assessment, rules: RuleSet) -> Readiness:
@@ -64,7 +66,7 @@ def readiness(assessment: Assessment, rules: RuleSet) -> Readiness:
 
 def _findings(assessment: Assessment, rules: RuleSet) -> Iterator[Finding]:
     for known, rule, judgement in _judgements(assessment, rules):
-        if judgement.verdict is True and not isinstance(known.fact, SIGHT) and _in_force(rule, assessment):
+        if judgement.verdict is True and not isinstance(known.fact, NO_FINDINGS) and _in_force(rule, assessment):
             said = rule.describe(known.fact, assessment.posture.globals(), Cause.BREACH, None).annotations
             yield Finding(_worth(rule, judgement), rule.name, str(known.fact.subject), said.get("summary", ""))
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from watchdog.core.alert import Policy, Rise
-from watchdog.core.facts import KINDS
+from watchdog.core.facts import KINDS, Drill
+from watchdog.core.incident import DRILL_GROUP
 from watchdog.core.ruleset import RuleSet
 from watchdog.core.severity import Sev
 from watchdog.rules.expression import Contexts, Expression, ExpressionError, compiled
@@ -24,10 +25,11 @@ SIGHT = frozenset({"source", "safety"})
 """Kinds that say what can be seen. A rule over them fires because something is *not* seen: it may wait before it is
 Sev-0 (the ladder of domain.md §2), and it must not latch."""
 
-WORDS = frozenset({"self_report", "agreement"})
+WORDS = frozenset({"self_report", "agreement", "drill"})
 """Kinds that hold somebody's word. That nobody answers is a service that is down: the safety facts themselves are seen
 elsewhere, and not to see *those* is worth Sev-1."""
 
+DRILL_LABEL = "drill"
 RESERVED = frozenset({"alertname", "severity", "sev", "cause", "state", "incident", "cluster", "environment"})
 _NAME = re.compile(r"(?=.*[a-z])[A-Z][A-Za-z0-9]*")
 _GROUP = re.compile(r"[a-z][a-z0-9_]*")
@@ -135,6 +137,7 @@ class _Reading:
             return
         rule = self._built(name, group, each, stanza)
         _check_policies(rule, stanza)
+        _check_drill(rule, stanza)
         if len(self.problems) == before:
             yield rule, stanza.place
 
@@ -238,6 +241,22 @@ def _labels(stanza: Stanza, each: str) -> dict[str, str]:
         elif not value.strip():
             labels.refuse(name, "is empty")
     return values
+
+
+def _check_drill(rule: Rule, stanza: Stanza) -> None:
+    """A drill is marked as one and has a group of its own; what is real is never marked so, nor in that group: who
+    passes over drills must not pass over it."""
+    if rule.each == Drill.KIND:
+        if rule.group != DRILL_GROUP:
+            stanza.refuse("each", f"a drill belongs to the group {DRILL_GROUP}")
+        if rule.labels.get(DRILL_LABEL) != "true":
+            stanza.refuse("labels", f'of a drill: expected {DRILL_LABEL}: "true"')
+        if rule.breach.latch:
+            stanza.refuse("latch", "a drill leaves nothing behind")
+    elif rule.group == DRILL_GROUP:
+        stanza.refuse("each", f"the group {DRILL_GROUP} is for drills only")
+    elif DRILL_LABEL in rule.labels:
+        stanza.refuse("labels", f"{DRILL_LABEL} marks drills only")
 
 
 def _check_policies(rule: Rule, stanza: Stanza) -> None:

@@ -49,7 +49,7 @@ class ApiServer:
         """A bad request is a response, never raised. Raises ConnectionRefusedError while the server is down."""
         asked = attributes(request)
         if instead := await self.faults.before(asked.verb, request.path):
-            return instead
+            return self._dated(instead)
         process = self.outages.process
         if not process.listens:
             raise ConnectionRefusedError("the simulated API server does not run")
@@ -59,7 +59,10 @@ class ApiServer:
             return refusal(error)
         response = await self._answered(asked, user, request, process)
         headers = {**flow_control(user, request.path, started=process.authorizes), **response.headers}
-        return replace(response, headers=headers)
+        return self._dated(replace(response, headers=headers))
+
+    def _dated(self, response: Response) -> Response:
+        return replace(response, headers={**response.headers, "Date": self.cluster.date()})
 
     async def _answered(self, asked: Attributes, user: User, request: Request, process: Process) -> Response:
         try:

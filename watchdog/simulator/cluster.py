@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from random import Random
 from sys import maxsize
 from typing import Any
@@ -78,6 +79,10 @@ class Cluster:
         """(kind, namespace, name) of an autoscaler: the replicas that its metrics or triggers ask for."""
         self._window = window
         self._shelves = {one: Shelf(History(window, self.revision)) for one in STORED}
+
+    def date(self) -> str:
+        """The wall clock, as HTTP writes it."""
+        return format_datetime(self._now().astimezone(UTC), usegmt=True)
 
     def now(self, plus_seconds: float = 0) -> str:
         """As Kubernetes writes a time: whole seconds, UTC."""

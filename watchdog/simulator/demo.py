@@ -63,6 +63,9 @@ Try, in another terminal:
   curl -X POST {market_data}/consumer/stop    # a backlog that is an hour old; /consumer/start
   curl -X POST {market_data}/errors/raise     # 8 % of market-ingest's answers are errors; /errors/clear
   curl -X POST {market_data}/ops-ui/stop      # Ops UI is down; /ops-ui/start
+Answer a page, and practise one: each prints the kubectl command to type (with -s {api})
+  watchdog ack FINGERPRINT --by YOU --why TEXT    # a page that is over and latched says its own
+  watchdog drill --sev 0 --by YOU --why TEXT      # then: how long each part of its way took
 Pages appear below; Ctrl-C ends.
 """
 

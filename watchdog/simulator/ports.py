@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from watchdog.adapters.kubernetes import REVIEWS
-from watchdog.adapters.kubernetes_wire import LineBuffer, refused
+from watchdog.adapters.kubernetes import REVIEWS, VERSION
+from watchdog.adapters.kubernetes_wire import LineBuffer, date_of, refused
 from watchdog.ports import Answer, Page, Unreachable
 from watchdog.simulator.wire import JSON_TYPE, Request, Response, Service
 
@@ -45,6 +46,10 @@ class InProcessKubernetes:
         response, reviewed = await _whole(self.server, request, timeout, self.body_limit)
         _refuse_all_but_json(response, reviewed, 201)
         return reviewed
+
+    async def date(self, timeout: float) -> datetime:
+        response, _ = await _whole(self.server, Request("GET", VERSION, {}, self._headers), timeout, self.body_limit)
+        return date_of(response.headers.get("Date", ""))
 
     @asynccontextmanager
     async def watch(self, path: str, query: Mapping[str, str], silence: float) -> AsyncIterator[AsyncIterator[bytes]]:

@@ -242,6 +242,10 @@ class InMemoryPubSub:
         await self._reached(tap, timeout)
         self.broker.acknowledge(tap, ack_ids)
 
+    async def publish(self, topic: str, data: bytes, attributes: Mapping[str, str], timeout: float) -> None:
+        await self._reached(topic, timeout)
+        self.broker.publish(topic, data, attributes)
+
     async def oldest_unacked_seconds(self, subscription: str, timeout: float) -> float:
         await self._reached(subscription, timeout)
         return self.broker.oldest_unacked_seconds(subscription)

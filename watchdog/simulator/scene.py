@@ -17,6 +17,7 @@ from typing import Any
 from watchdog import config
 from watchdog.ports import Clock, Files, Ports, PubSub
 from watchdog.simulator.http_face import HttpFace
+from watchdog.simulator.journal import MemoryJournal
 from watchdog.simulator.pager import Pager
 from watchdog.simulator.platform import Floor
 from watchdog.simulator.ports import InProcessHttp, Nowhere
@@ -60,9 +61,11 @@ def adapted(addresses: Addresses) -> dict[str, Any]:
     content["platform"] = {**content.get("platform", {}), "cluster": "simulator", "environment": "demo"}
     content["rules"] = [str(shipped().parent / rules) for rules in content["rules"]]
     content["server"] = {"host": "127.0.0.1", "port": 0}
-    content["sources"] = [_readdressed(stanza, addresses) for stanza in content["sources"]]
+    elsewhere = [stanza for stanza in content["sources"] if stanza["kind"] != "replicas"]  # there is one daemon
+    content["sources"] = [_readdressed(stanza, addresses) for stanza in elsewhere]
     content["outlets"] = [
         {"kind": "alertmanager", "urls": [addresses.pager]},
+        {"kind": "webhook", "receivers": [{"name": "telephone", "url": f"{addresses.pager}/call"}]},
         {"kind": "metrics"},
         {"kind": "status_page"},
     ]
@@ -70,7 +73,9 @@ def adapted(addresses: Addresses) -> dict[str, Any]:
 
 
 def _readdressed(stanza: dict[str, Any], addresses: Addresses) -> dict[str, Any]:
-    if stanza["kind"] in ("kubernetes", "heartbeats"):
+    if stanza["kind"] == "clocks":
+        return {**stanza, "kubeconfig": addresses.kubeconfig, "urls": []}
+    if stanza["kind"] in ("kubernetes", "heartbeats", "operator"):
         return {**stanza, "kubeconfig": addresses.kubeconfig}
     if stanza["kind"] == "http_health":
         served = [s for s in stanza["services"] if s["service"] == "marketdata-mcp-server"]
@@ -96,7 +101,7 @@ def in_process(
 ) -> Ports:  # fmt: skip
     """The floor without a socket, at the addresses that ``Addresses()`` names. ``account``: (namespace, name) of the
     ServiceAccount whose rights the daemon has; None: its own, with the rights that ``deploy/k8s/base`` gives it."""
-    nowhere = Nowhere()
+    nowhere, journals = Nowhere(), dict[str, MemoryJournal]()
     floor.prometheus.known = known()
     services: dict[str, Service] = {
         MARKET_DATA: floor.market_data,
@@ -108,7 +113,7 @@ def in_process(
     kubernetes = floor.as_service_account(*account) if account else floor.as_watchdog()
     return Ports(
         clock, InProcessHttp(services), files or nowhere, nowhere, nowhere, lambda kubeconfig, context: kubernetes,
-        labels, pubsub=pubsub(floor),
+        labels, pubsub=pubsub(floor), journal=lambda path: journals.setdefault(path, MemoryJournal()),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from watchdog.core.instant import Instant
 from watchdog.core.observation import Coverage, Facts, Sees
 from watchdog.core.switch import first_line, halted
 from watchdog.ports import Files, Ports
-from watchdog.sources import Source, Stream
+from watchdog.sources import Look, Source, Stream
 
 LIMIT = 4096
 """Bytes that are read; a first line that is longer is not truthy."""
@@ -36,6 +36,9 @@ class FlagFile(Source):
             raise ValueError("switch: expected the name of a kill switch, such as EXECUTION_HALTED")
         if not 0 < self.poll_interval < self.stale_after:
             raise ValueError("poll_interval: expected more than 0 and less than stale_after")
+
+    def worst_look(self) -> Look:
+        return Look(self.poll_interval)
 
     def streams(self) -> Mapping[str, Stream]:
         sees = Sees("file", self.path, subject=self._fact("", False, "").subject)

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from watchdog.ports import Unreachable
@@ -30,6 +31,9 @@ class Scripted:
 
     async def review(self, path: str, body: bytes, timeout: float) -> bytes:
         raise AssertionError("nothing is reviewed here")
+
+    async def date(self, timeout: float) -> datetime:
+        raise AssertionError("nobody asks for the date here")
 
     @asynccontextmanager
     async def watch(self, path: str, query: Mapping[str, str], silence: float) -> AsyncIterator[AsyncIterator[bytes]]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -269,6 +270,9 @@ class Slow:
     async def review(self, path: str, body: bytes, timeout: float) -> bytes:
         return await self.inner.review(path, body, timeout)
 
+    async def date(self, timeout: float) -> datetime:
+        return await self.inner.date(timeout)
+
     @asynccontextmanager
     async def watch(self, path: str, query: Mapping[str, str], silence: float) -> AsyncIterator[AsyncIterator[bytes]]:
         async with self.inner.watch(path, query, silence) as lines:
@@ -286,7 +290,7 @@ class LateDeployments(Slow):
             yield lines
 
 
-@pytest.mark.parametrize(("seconds", "told_at"), [(1.0, 1.0), (9.0, 2.0)])
+@pytest.mark.parametrize(("seconds", "told_at"), [(1.0, 1.0), (9.0, SOURCE.request_timeout)])
 def test_pods_are_told_after_their_workloads_unless_those_keep_them_waiting(seconds: float, told_at: float) -> None:
     async def run() -> None:
         late = replace(SOURCE, execution=Execution(images=("execution-agent",)))
@@ -356,6 +360,9 @@ class Answering:
 
     async def review(self, path: str, body: bytes, timeout: float) -> bytes:
         return await self.read(path, {}, timeout)
+
+    async def date(self, timeout: float) -> datetime:
+        raise AssertionError("nobody asks for the date here")
 
     @asynccontextmanager
     async def watch(self, path: str, query: Mapping[str, str], silence: float) -> AsyncIterator[AsyncIterator[bytes]]:

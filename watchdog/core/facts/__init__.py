@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from watchdog.core.facts.base import Fact, Subject, Unknown
 from watchdog.core.facts.data_plane import DeadLetters, Metric, Subscription
 from watchdog.core.facts.derived import Agreement, Core, Excursion, Ingest, Safety, Source, Trend, Watchdog
-from watchdog.core.facts.operation import ClockSkew, Drill, OperatorEntry, Replicas
+from watchdog.core.facts.operation import ClockSkew, Drill, OperatorEntry, Peer, Replicas
 from watchdog.core.facts.platform import CloudRun, Condition, Endpoint, Heartbeat, Market, Pause, Service
 from watchdog.core.facts.safety import KillSwitch, Latent, Mode, SelfReport, Wiring, Workload
 from watchdog.core.facts.sight import Api, Blindspot, Gap, Grant, Mark, Receiver, UnseenWrite
@@ -47,6 +47,7 @@ __all__ = [
     "Mode",
     "OperatorEntry",
     "Pause",
+    "Peer",
     "Receiver",
     "Replicas",
     "Safety",
@@ -66,7 +67,7 @@ __all__ = [
 OBSERVED: tuple[type[Fact], ...] = (
     KillSwitch, Mode, Workload, Latent, Wiring, SelfReport, Blindspot, Grant, Api, Mark, Gap, UnseenWrite,
     Endpoint, Market, Receiver, Service, Heartbeat, Pause, Condition, CloudRun, Subscription, DeadLetters, Metric,
-    OperatorEntry, Drill, Replicas, ClockSkew,
+    OperatorEntry, Drill, Replicas, Peer, ClockSkew,
 )  # fmt: skip
 DERIVED: tuple[type[Fact], ...] = (Source, Excursion, Agreement, Trend, Core, Ingest, Safety, Watchdog)
 KINDS: Mapping[str, type[Fact]] = {cls.KIND: cls for cls in OBSERVED + DERIVED}

@@ -53,6 +53,19 @@ class Replicas(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Peer(Fact):
+    """One other replica, at one address."""
+
+    KIND: ClassVar[str] = "peer"
+    IDENTITY: ClassVar[tuple[str, ...]] = ("peer",)
+
+    peer: str  # host:port
+    live: bool
+    last_seen_epoch_seconds: float | Unknown  # when it last said that it lives, by our clock
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClockSkew(Fact):
     """How far our wall clock is from another."""
 

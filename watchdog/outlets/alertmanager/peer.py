@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 from watchdog.core.alert import Alert, Edge, EdgeKind, Identity
 from watchdog.core.assessment import Assessment
 from watchdog.core.instant import Instant
+from watchdog.core.report import Accepted
 from watchdog.core.severity import Sev
 from watchdog.outlets import Batch
 
@@ -17,6 +18,9 @@ ENDED_SECONDS = 15 * 60.0
 """How long what has ended is sent again (conventions.md)."""
 CHUNK = 64
 """Alerts in one request at most."""
+
+OUR_OWN = frozenset({EdgeKind.UNHEARD, EdgeKind.ESCALATED})
+"""What happened to a page on its way is nothing that happened to its alert."""
 
 Key: TypeAlias = tuple[Identity, Sev]
 
@@ -38,6 +42,11 @@ class Notice:
         return self.alert.fired_at or self.alert.active_since
 
     @property
+    def told_at(self) -> Instant:
+        """When its newest page was due."""
+        return self.alert.told_at or self.began
+
+    @property
     def urgent(self) -> bool:
         return self.sev is Sev.SEV0 and self.ended is None
 
@@ -49,6 +58,7 @@ class Taken(NamedTuple):
 
 @dataclass(slots=True)
 class Peer:
+    lapses: bool = False  # what ended is not sent as ended: another replica may still see it, so its lease runs out
     ended: dict[Key, Notice] = field(default_factory=dict)
     taken: dict[Key, Taken] = field(default_factory=dict)
     refused: dict[Key, str] = field(default_factory=dict)  # for good, with its reason (a 400 for it alone)
@@ -56,6 +66,9 @@ class Peer:
     chunk: int = CHUNK
     proven: bool = False  # it has taken a request of the publish that runs now
     complained: bool = False  # the last receipt said that it refuses an alert
+    pages: dict[Identity, float] = field(default_factory=dict)  # the newest page of each that it has taken: its told_at
+    vigil: Instant | None = None  # since when the Watchdog alert is renewed there
+    accepted: list[Accepted] = field(default_factory=list)  # not reported yet
 
     def note_endings(self, edges: Iterable[Edge], now: Instant) -> Sequence[Key]:
         """Answers what is over for so long that it need not be remembered any more."""
@@ -64,6 +77,7 @@ class Peer:
         for key in forgotten:
             for memory in (self.ended, self.taken, self.refused):
                 memory.pop(key, None)
+            self.pages.pop(key[0], None)
         for edge in edges:
             self.ended.pop((edge.alert.identity, edge.alert.sev), None)
             notice = _ending(edge)
@@ -73,12 +87,12 @@ class Peer:
 
     def owed(self, batch: Batch, now: Instant, interval: float) -> list[Notice]:
         """What is new and, when it is time, everything that it has not taken lately. The worst first, and within a Sev
-        what is new, then what it has not heard of for the longest time; what it refuses last."""
+        what is new, the newest page first, then what it has not heard of for the longest time; what it refuses last."""
         self._forget_what_is_there_again(batch.level)
         news = _news(batch)
         every = self.renewal_due(batch, now, interval)
         firing = _firing(batch.level, batch.level.alerts if every else news)
-        ended = [notice for key, notice in self.ended.items() if every or key[0] in news]
+        ended = [n for key, n in self.ended.items() if (every or key[0] in news) and not self.lapses]
         due = [notice for notice in (*firing, *ended) if self._is_due(notice, news, now, interval)]
         return sorted(due, key=lambda notice: self._rank(notice, news))
 
@@ -88,7 +102,7 @@ class Peer:
                 del self.ended[identity, sev]
 
     def renewal_due(self, batch: Batch, now: Instant, interval: float) -> bool:
-        return not batch.edges or now.mono - self.renewed >= interval
+        return batch.renew or not batch.edges or now.mono - self.renewed >= interval
 
     def _is_due(self, notice: Notice, news: Mapping[Identity, float], now: Instant, interval: float) -> bool:
         """Half of the interval: what was taken by an attempt that did not come to its end is not sent again at once."""
@@ -99,15 +113,19 @@ class Peer:
         taken = self.taken.get(notice.key)
         return -inf if taken is None else taken.as_of
 
-    def _rank(self, notice: Notice, news: Mapping[Identity, float]) -> tuple[bool, bool, Sev, bool, float]:
+    def _rank(self, notice: Notice, news: Mapping[Identity, float]) -> tuple[bool, bool, Sev, bool, float, float]:
         old = notice.alert.identity not in news
-        return notice.key in self.refused, notice.ended is not None, notice.sev, old, self._as_of(notice)
+        waiting = self._as_of(notice) if old else 0.0
+        return notice.key in self.refused, notice.ended is not None, notice.sev, old, waiting, -notice.told_at.mono
 
     def requests(self, owed: Sequence[Notice]) -> Iterator[Sequence[Notice]]:
-        """Sev-0 in requests of its own; at the end, each alone, what was refused before."""
+        """Sev-0 in requests of its own, and drills in others; at the end, each alone, what was refused before."""
         suspects = [[notice] for notice in owed if notice.key in self.refused]
         sound = [notice for notice in owed if notice.key not in self.refused]
+        drills = [notice for notice in sound if notice.alert.drill]
+        sound = [notice for notice in sound if not notice.alert.drill]
         yield from self._chunks([notice for notice in sound if notice.urgent])
+        yield from self._chunks(drills)
         yield from self._chunks([notice for notice in sound if not notice.urgent])
         yield from suspects
 
@@ -116,11 +134,24 @@ class Peer:
             chunk, notices = notices[: self.chunk], notices[self.chunk :]
             yield chunk
 
-    def take(self, notices: Sequence[Notice], as_of: float, at: Instant) -> None:
+    def take(self, notices: Sequence[Notice], as_of: float, sent: Instant, at: Instant, receiver: str) -> None:
         self.chunk = min(CHUNK, self.chunk * 2)
         for notice in notices:
             self.taken[notice.key] = Taken(as_of, at)
             self.refused.pop(notice.key, None)
+            self._note_page(notice, sent, at, receiver)
+
+    def _note_page(self, notice: Notice, sent: Instant, at: Instant, receiver: str) -> None:
+        """Each page is reported once, however often it is renewed."""
+        identity, told_at = notice.alert.identity, notice.alert.told_at
+        if notice.ended is None and told_at is not None and self.pages.get(identity) != told_at.mono:
+            self.pages[identity] = told_at.mono
+            self.accepted.append(Accepted(identity, receiver, told_at.mono, sent, at, peer=True))
+
+    def reports(self) -> tuple[Accepted, ...]:
+        """What it has newly taken, to be reported now."""
+        reports, self.accepted = tuple(self.accepted), []
+        return reports
 
     def had_news_at(self, batch: Batch) -> Instant | None:
         """When it took the last of what is new in ``batch``."""

@@ -17,31 +17,38 @@ TOLERANCE = 5.0
 
 @dataclass(slots=True)
 class PeerClock:
-    ahead: float | None = None  # seconds that it is ahead of ours; None: it was never asked
+    """Its time is reckoned on our monotonic clock, for our wall clock may step while an alert fires. Alertmanager keeps
+    the earliest start and the latest end that it was ever told."""
+
+    zero: datetime | None = None  # what it showed when our monotonic clock was at 0; None: it was never asked
     starts: dict[Key, tuple[Instant, datetime]] = field(default_factory=dict)  # when it began: for us, and for the peer
 
     def learn(self, answer: Answer, now: Instant) -> bool:
         """Whether it is elsewhere than we thought, so that what was just sent bore the wrong instants."""
-        thought, self.ahead = self.ahead or 0.0, self.ahead or 0.0
+        self.zero = self.zero or _zero(now.wall, now)
         try:
-            theirs = parsedate_to_datetime(answer.headers.get("date", ""))
+            date = parsedate_to_datetime(answer.headers.get("date", ""))
         except ValueError:
             return False
-        ahead = (theirs.replace(tzinfo=theirs.tzinfo or UTC) - now.wall).total_seconds()
-        if abs(ahead - thought) <= TOLERANCE:
+        theirs = date.replace(tzinfo=date.tzinfo or UTC)
+        if _agree(theirs, self.there(now)):
             return False
-        self.ahead = ahead if abs(ahead) > TOLERANCE else 0.0
+        self.zero = _zero(now.wall if _agree(theirs, now.wall) else theirs, now)
         return True
+
+    def there(self, instant: Instant) -> datetime:
+        """What it shows at that instant; in our own wall clock's words, where the two agree."""
+        reckoned = instant.wall if self.zero is None else self.zero + timedelta(seconds=instant.mono)
+        return instant.wall if _agree(instant.wall, reckoned) else reckoned
 
     def span(self, notice: Notice, now: Instant, lease: float) -> tuple[datetime, datetime]:
         """``startsAt``, constant for as long as the alert lives, and ``endsAt``, in the peer's time. The start moves
         only where a clock stepped back behind it: it would earn a 400."""
-        shift = timedelta(seconds=self.ahead or 0.0)
-        there = now.wall + shift
+        there = self.there(now)
         ends = there + timedelta(seconds=lease if notice.ended is None else -now.since(notice.ended))
         began, starts = self.starts.get(notice.key, (None, there))
         if began != notice.began:
-            starts = notice.began.wall + shift
+            starts = self.there(notice.began)
         starts = min(starts, there, ends)
         self.starts[notice.key] = notice.began, starts
         return starts, ends
@@ -49,3 +56,11 @@ class PeerClock:
     def forget(self, keys: Iterable[Key]) -> None:
         for key in keys:
             self.starts.pop(key, None)
+
+
+def _zero(shown: datetime, now: Instant) -> datetime:
+    return shown - timedelta(seconds=now.mono)
+
+
+def _agree(one: datetime, other: datetime) -> bool:
+    return abs((one - other).total_seconds()) <= TOLERANCE

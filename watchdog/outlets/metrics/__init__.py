@@ -6,7 +6,10 @@ unknown is ``watchdog_fact_known`` 0. No label is unbounded: ``LIMIT`` subjects 
     families    what a fact's value looks like as a sample
     safety      the kill switch, what executes, what could
     data_plane  services, messages on their way, the exchange
+    paging      who has taken a page, and who hears of it
+    replicas    the other replicas, and the clocks
     daemon      sources, alerts, and how the daemon is
+    ledger      how the ledger is
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from prometheus_client.registry import Collector
 from watchdog.core.assessment import Assessment
 from watchdog.core.vitals import Vitals
 from watchdog.outlets import Batch, Newest, Outlet, Receipt
-from watchdog.outlets.metrics import daemon, data_plane, safety
+from watchdog.outlets.metrics import daemon, data_plane, paging, replicas, safety
 from watchdog.outlets.metrics.families import LIMIT, Shown, labelled
 from watchdog.ports import Document, Ports
 
@@ -56,12 +59,14 @@ class _Level(Collector):
         self.level, self.vitals = level, vitals
 
     def collect(self) -> Iterator[Metric]:
-        shown = Shown.of(self.level.posture, safety.KINDS + data_plane.KINDS + daemon.KINDS)
+        shown = Shown.of(self.level.posture, safety.KINDS + data_plane.KINDS + replicas.KINDS + daemon.KINDS)
         yield from daemon.sources(self.level.posture)
         yield from safety.families(shown)
         yield from data_plane.families(shown)
-        yield shown.known(safety.KINDS + data_plane.STATED + daemon.KINDS)
+        yield from replicas.families(shown)
+        yield shown.known(safety.KINDS + data_plane.STATED + replicas.STATED + daemon.KINDS)
         text = "Facts that have no series, for there are too many."
         yield labelled("facts_omitted", text, ["fact"], shown.omitted.items())
         yield from safety.happened(self.level.posture)
+        yield from paging.families(self.level.deliveries)
         yield from daemon.families(self.level, self.vitals, shown)

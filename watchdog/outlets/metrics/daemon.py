@@ -18,6 +18,7 @@ from watchdog.core.known import Sight
 from watchdog.core.posture import Posture
 from watchdog.core.severity import Sev
 from watchdog.core.vitals import BOUNDS, Distribution, Vitals
+from watchdog.outlets.metrics import ledger
 from watchdog.outlets.metrics.families import Kinds, Shown, labelled
 
 KINDS: Kinds = (Receiver,)
@@ -58,6 +59,7 @@ def families(level: Assessment, vitals: Vitals, shown: Shown) -> Iterator[Metric
     yield _alerts(level)
     yield _incidents(level)
     yield from _vitals(vitals)
+    yield from ledger.families(vitals)
 
 
 def _alerts(level: Assessment) -> Metric:
@@ -68,8 +70,9 @@ def _alerts(level: Assessment) -> Metric:
 
 
 def _incidents(level: Assessment) -> Metric:
-    counts = Counter(incident.sev for incident in level.incidents.values() if incident.open)
-    return labelled("open_incidents", "Open incidents by Sev.", ["sev"], [(str(int(sev)), counts[sev]) for sev in Sev])
+    counts = Counter(incident.sev for incident in level.incidents.values() if incident.open and not incident.drill)
+    series = [(str(int(sev)), counts[sev]) for sev in Sev]
+    return labelled("open_incidents", "Open incidents by Sev, without drills.", ["sev"], series)
 
 
 def _vitals(vitals: Vitals) -> Iterator[Metric]:

@@ -17,6 +17,7 @@ from watchdog.core.assessment import Assessment
 from watchdog.core.instant import Instant
 from watchdog.outlets import Batch, Newest, Outlet, Receipt
 from watchdog.outlets.status_page.data_plane import data_plane
+from watchdog.outlets.status_page.deliveries import deliveries
 from watchdog.outlets.status_page.documents import alerts, coverage, health, incidents, posture
 from watchdog.outlets.status_page.history import excursions, gaps
 from watchdog.outlets.status_page.page import html
@@ -30,6 +31,7 @@ DOCUMENTS: Mapping[str, Told] = {
     "/api/v1/posture": posture,
     "/api/v1/alerts": alerts,
     "/api/v1/incidents": incidents,
+    "/api/v1/deliveries": deliveries,
     "/api/v1/excursions": excursions,
     "/api/v1/gaps": gaps,
     "/api/v1/coverage": coverage,
@@ -53,7 +55,9 @@ class StatusPage(Outlet):
         return ()
 
     def _json(self, told: Told, ports: Ports, headers: Mapping[str, str]) -> Document:
-        return Document(msgspec.json.encode(self._said(told, ports)) + b"\n", "application/json")
+        """``boot`` says which life of the daemon answers."""
+        said = self._said(told, ports) | ({} if told is health else {"boot": ports.boot})
+        return Document(msgspec.json.encode(said) + b"\n", "application/json")
 
     def _html(self, ports: Ports, headers: Mapping[str, str]) -> Document:
         return Document(self._said(html, ports).encode("utf-8", "replace"), "text/html; charset=utf-8")

@@ -7,17 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 from watchdog.core import coverage as observed
-from watchdog.core.alert import Alert, Identity
+from watchdog.core.alert import Acknowledgement, Alert, Identity
 from watchdog.core.assessment import Assessment
+from watchdog.core.delivery import Delivery
 from watchdog.core.facts import Safety, Source, Subject, Unknown
 from watchdog.core.incident import Incident
-from watchdog.core.instant import Instant, rfc3339
+from watchdog.core.instant import Instant, exact, rfc3339
 from watchdog.core.known import Known, Sight
-from watchdog.core.notice import annotations_of, labels_of
+from watchdog.core.notice import annotations_of, fingerprint, labels_of
 from watchdog.core.observation import Scope
 from watchdog.core.posture import Posture
+from watchdog.core.record import record_of
 from watchdog.core.redaction import redacted_fact, redacted_field, redacted_text
 from watchdog.core.severity import Sev
+from watchdog.outlets.status_page.deliveries import hearing
 
 LIMIT = 2_000
 """Facts, alerts and members of an incident that a document names at most."""
@@ -31,7 +34,8 @@ Labels = Mapping[str, str]
 def health(level: Assessment, now: Instant, base_url: str, common: Labels) -> dict[str, Any]:
     """The posture in a few lines. ``status`` is the worst that holds: unsafe, unknown, degraded, safe."""
     safety = level.posture.globally(Safety.KIND)
-    opened = [alert for alert in level.alerts.values() if alert.open]
+    ours = [alert for alert in level.alerts.values() if not alert.drill]
+    opened = [alert for alert in ours if alert.open]
     return {
         "status": status(level, now),
         "as_of": rfc3339(level.at.wall),
@@ -40,8 +44,9 @@ def health(level: Assessment, now: Instant, base_url: str, common: Labels) -> di
         if isinstance(safety, Unknown)
         else {name: redacted_field(safety, name) for name in ("halted", "at_zero")},
         "alerts": {f"sev{int(sev)}": sum(alert.sev is sev for alert in opened) for sev in Sev}
-        | {"pending": len(level.alerts) - len(opened)},
-        "open_incidents": sum(incident.open for incident in level.incidents.values()),
+        | {"pending": len(ours) - len(opened)},
+        "drills": sum(alert.drill and alert.open for alert in level.alerts.values()),
+        "open_incidents": sum(incident.open and not incident.drill for incident in level.incidents.values()),
         "sources": {
             fact.source: {name: redacted_field(fact, name) for name in ("up", "explanation")}
             for fact in sources(level.posture)
@@ -50,9 +55,9 @@ def health(level: Assessment, now: Instant, base_url: str, common: Labels) -> di
 
 
 def status(level: Assessment, now: Instant) -> str:
-    """What cannot be confirmed safe is unsafe or unknown, never fine (domain.md §1)."""
+    """What cannot be confirmed safe is unsafe or unknown, never fine (domain.md §1). A drill says nothing of it."""
     safety = level.posture.globally(Safety.KIND)
-    worst = min((alert.sev for alert in level.alerts.values() if alert.open), default=Sev.SEV3)
+    worst = min((a.sev for a in level.alerts.values() if a.open and not a.drill), default=Sev.SEV3)
     seen = (safety.halted, safety.at_zero) if isinstance(safety, Safety) else (safety, safety)
     if worst is Sev.SEV0 or False in seen:
         return "unsafe"
@@ -142,36 +147,48 @@ def worst_facts(posture: Posture, alerts: Mapping[Identity, Alert], limit: int) 
 
 def alerts(level: Assessment, now: Instant, base_url: str, common: Labels) -> dict[str, Any]:
     worst = worst_alerts(level)
-    return {"alerts": [_alert(alert, base_url, common) for alert in worst[:LIMIT]]} | _omitted(len(worst))
+    listed = {"alerts": [_alert(alert, level, base_url, common) for alert in worst[:LIMIT]]}
+    return {"as_of": exact(level.at.wall)} | listed | _omitted(len(worst))
 
 
 def worst_alerts(level: Assessment) -> list[Alert]:
     return sorted(level.alerts.values(), key=lambda alert: (not alert.open, alert.sev, str(alert.identity)))
 
 
-def _alert(alert: Alert, base_url: str, common: Labels) -> dict[str, Any]:
+def _alert(alert: Alert, level: Assessment, base_url: str, common: Labels) -> dict[str, Any]:
     return {
         "alertname": alert.identity.rule,
         "sev": int(alert.sev),
         "state": str(alert.state),
         "labels": labels_of(alert, common),
-        "annotations": annotations_of(alert, base_url),
+        "fingerprint": fingerprint(labels_of(alert, common)),
+        "annotations": annotations_of(alert, base_url, common),
         "active_since": rfc3339(alert.active_since.wall),
         "fired_at": None if alert.fired_at is None else rfc3339(alert.fired_at.wall),
         "latched": alert.latched,
         "incident": alert.incident,
+        "record": _record(alert, level.deliveries.of.get(alert.identity)),
     }
+
+
+def _record(alert: Alert, delivery: Delivery | None) -> dict[str, Any]:
+    """What another replica takes over. Labels and annotations are made to be shown; a human's words are free text."""
+    said = alert.acknowledged
+    shown = alert if said is None else replace(alert, acknowledged=replace(said, why=redacted_text(said.why)))
+    return record_of(shown, delivery)
 
 
 def incidents(level: Assessment, now: Instant, base_url: str, common: Labels) -> dict[str, Any]:
     """The newest incident of each group."""
-    return {"incidents": [_incident(level.incidents[group]) for group in sorted(level.incidents)]}
+    return {"incidents": [_incident(level.incidents[group], level) for group in sorted(level.incidents)]}
 
 
-def _incident(incident: Incident) -> dict[str, Any]:
-    """``alerts``: those that are open, and the newest of those that are over; ``ended`` counts them all."""
-    members = [(str(identity), True) for identity in sorted(incident.members)]
-    over = [(str(identity), False) for identity in incident.over]
+def _incident(incident: Incident, level: Assessment) -> dict[str, Any]:
+    """``alerts``: those that are open, with whether anybody hears of them, and the newest of those that are over;
+    ``ended`` counts them all."""
+    members = sorted(incident.members)
+    open_ = [_member(identity, level.deliveries.of.get(identity)) for identity in members[:LIMIT]]
+    over = [{"alert": str(identity), "open": False} for identity in incident.over]
     return {
         "id": incident.id,
         "group": incident.group,
@@ -179,9 +196,21 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "open": incident.open,
         "opened_at": rfc3339(incident.opened_at.wall),
         "resolved_at": None if incident.resolved_at is None else rfc3339(incident.resolved_at.wall),
-        "alerts": [{"alert": name, "open": is_open} for name, is_open in [*members[:LIMIT], *over]],
+        "alerts": [*open_, *over],
         "ended": incident.ended,
+        "acknowledgements": [_acknowledgement(*said) for said in incident.acknowledgements],
     } | _omitted(len(members))
+
+
+def _member(identity: Identity, delivery: Delivery | None) -> dict[str, Any]:
+    told = {"alert": str(identity), "open": True}
+    return told if delivery is None else told | {"heard": hearing(delivery), "around": list(delivery.around)}
+
+
+def _acknowledgement(identity: Identity, said: Acknowledgement) -> dict[str, str]:
+    """As it is claimed."""
+    told = {"alert": str(identity), "entry": said.entry, "by": said.by, "why": redacted_text(said.why)}
+    return told | {"at": rfc3339(said.at), "through": rfc3339(said.through)}
 
 
 def _omitted(count: int) -> dict[str, int]:

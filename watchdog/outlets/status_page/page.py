@@ -8,16 +8,18 @@ from html import escape
 
 from watchdog.core.alert import Alert
 from watchdog.core.assessment import Assessment
+from watchdog.core.delivery import Delivery
 from watchdog.core.facts import Fact, Gap, Metric, Safety, Unknown, UnseenWrite
 from watchdog.core.instant import Instant, rfc3339
 from watchdog.core.known import Known, Sight
-from watchdog.core.notice import annotations_of, bounded, runbook_url
+from watchdog.core.notice import acknowledged, annotations_of, bounded, how_to_acknowledge, runbook_url
 from watchdog.core.observation import Scope
 from watchdog.core.posture import Posture
 from watchdog.core.redaction import redacted_fact, redacted_text
 from watchdog.core.severity import Sev
 from watchdog.core.trend import NOT_DRAINING
 from watchdog.outlets.status_page.data_plane import in_words, of_kinds, trend_of_metric
+from watchdog.outlets.status_page.deliveries import hearing
 from watchdog.outlets.status_page.documents import age_of, shown, status, worst_alerts, worst_facts
 from watchdog.outlets.status_page.history import newest_excursions, newest_gaps, told
 from watchdog.rules.template import said
@@ -68,7 +70,7 @@ def html(level: Assessment, now: Instant, base_url: str, common: Mapping[str, st
         f'<h1 class="{escape(state)}">{escape(headline(level, state, base_url))}</h1>'
         f"<p>{escape(where)} As of {rfc3339(level.at.wall)}, {_seconds(now.since(level.at))} ago."
         f"<br>{escape(' · '.join(in_words(posture)))}</p>"
-        + _section("Alerts", _alerts(alerts[:LIMIT], base_url), len(alerts) - LIMIT)
+        + _section("Alerts", _alerts(level, alerts[:LIMIT], base_url, common), len(alerts) - LIMIT)
         + _section("Sources", _table(("Source", "Part", "Sees", "Last saw"), _scopes(posture, now)))
         + _passed(level, now)
         + _measured(posture)
@@ -81,7 +83,7 @@ def headline(level: Assessment, state: str, base_url: str) -> str:
     """The state in one clause; of an unsafe one, what is unsafe (what still is, before what is over and latched)."""
     if state != "unsafe":
         return HEADLINES[state]
-    worst = [alert for alert in worst_alerts(level) if alert.open and alert.sev is Sev.SEV0]
+    worst = [alert for alert in worst_alerts(level) if alert.open and alert.sev is Sev.SEV0 and not alert.drill]
     worst.sort(key=lambda alert: alert.latched)
     more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
     clause = annotations_of(worst[0], base_url).get("summary", str(worst[0].identity)) if worst else _unsafe(level)
@@ -168,13 +170,15 @@ def _row(css: str, *cells: str) -> str:
     return f'<tr class="{css}">{body}<td class="age">{cells[-1]}</td></tr>'
 
 
-def _alerts(alerts: list[Alert], base_url: str) -> str:
+def _alerts(level: Assessment, alerts: list[Alert], base_url: str, common: Mapping[str, str]) -> str:
     if not alerts:
         return "<p>None.</p>"
-    return _table(("Sev", "State", "Alert", "What", "Incident", "Since"), (_alert(alert, base_url) for alert in alerts))
+    told = level.deliveries.of
+    rows = (_alert(alert, told.get(alert.identity), base_url, common) for alert in alerts)
+    return _table(("Sev", "State", "Alert", "What", "Heard", "Incident", "Since"), rows)
 
 
-def _alert(alert: Alert, base_url: str) -> str:
+def _alert(alert: Alert, delivery: Delivery | None, base_url: str, common: Mapping[str, str]) -> str:
     link = runbook_url(alert, base_url)
     opens = link.startswith(("http://", "https://"))
     runbook = f' <a rel="noreferrer" href="{escape(link)}">runbook</a>' if opens else f" {escape(link)}"
@@ -183,10 +187,19 @@ def _alert(alert: Alert, base_url: str) -> str:
         str(alert.sev),
         escape(str(alert.state)),
         escape(str(alert.identity)),
-        escape(annotations_of(alert, base_url).get("summary", "")) + runbook,
+        escape(annotations_of(alert, base_url).get("summary", "")) + runbook + _answered(alert, common),
+        "" if delivery is None else escape(hearing(delivery)),
         escape(alert.incident),
         rfc3339(alert.active_since.wall),
     )
+
+
+def _answered(alert: Alert, common: Mapping[str, str]) -> str:
+    """Who has answered, or how to."""
+    if alert.acknowledged is not None:
+        return f"<br>acknowledged {_text(acknowledged(alert))}"
+    command = how_to_acknowledge(alert, common)
+    return f"<br>to acknowledge: <code>{escape(command)}</code>" if command else ""
 
 
 def _scopes(posture: Posture, now: Instant) -> Iterable[str]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from watchdog.core.services import Criticality
 from watchdog.core.variables import WatchedVariable
-from watchdog.sources import Source, Stream
+from watchdog.sources import Look, Source, Stream
 from watchdog.sources.kubernetes.access import Access
 from watchdog.sources.kubernetes.blindspots import blind_spots
 from watchdog.sources.kubernetes.conditions.lkg import last_known_good
@@ -45,7 +45,7 @@ class Kubernetes(Source):
     config_map_names: tuple[str, ...] = ()
     watch: bool = True
     poll_interval: float = 1.0
-    request_timeout: float = 2.0
+    request_timeout: float = 1.5
     stale_after: float = 5.0
     kill_switches: tuple[KillSwitchKey, ...] = ()
     execution: Execution = field(default_factory=Execution)
@@ -85,6 +85,9 @@ class Kubernetes(Source):
             raise ValueError("criticality: expected each workload once")
         if self.last_known_good and not self.last_known_good.startswith("/"):
             raise ValueError(f"last_known_good: expected an absolute path, found {self.last_known_good!r}")
+
+    def worst_look(self) -> Look:
+        return Look(self.poll_interval, self.request_timeout)
 
     def streams(self) -> Mapping[str, Stream]:
         cluster = self._cluster()
