@@ -4,6 +4,7 @@ start then costs milliseconds and not a second. ``python -m tests.zygote CONFIG.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -27,7 +28,8 @@ def main(content: str, log: str) -> None:
             _live(configuration, log)
         print(pid, flush=True)
     if pid:
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _live(configuration: config.Configuration, log: str) -> None:

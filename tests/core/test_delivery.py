@@ -280,6 +280,11 @@ def test_a_restored_alert_that_is_over_at_once_and_that_nobody_took_still_goes_a
     assert life.until(1_000).told == [f"51 unheard {UNTAKEN}"]
 
 
+def test_a_restored_alert_that_is_over_escalates_to_nobody() -> None:
+    life = Life().turn(100, happens(RESTORED, 100), happens(RESOLVED, 100))
+    assert life.until(1_000).told == [f"101 unheard {UNTAKEN}"]
+
+
 def test_a_restored_alert_that_somebody_acknowledged_is_quiet() -> None:
     assert Life().turn(50, replace(happens(ACKNOWLEDGED, 50), kind=RESTORED)).until(1_000).told == []
 
@@ -306,6 +311,14 @@ def test_receivers_that_come_and_go_by_other_names_are_forgotten_oldest_first() 
     newest = [f"am-{number}" for number in range(10, RECEIVERS + 10)]
     assert ([*delivery.accepted], [*delivery.read_back]) == (newest, newest)
     assert max(len(read.why) for read in delivery.read_back.values()) <= 300
+
+
+def test_a_peer_that_still_speaks_is_not_forgotten_for_those_that_do_not() -> None:
+    life = Life().turn(0, happens(FIRED, 0)).turn(0.1, says(0.1, HEARD, peer="am"))
+    life.turn(0.1, *(says(0.1, UNHEARD, SILENCED, f"gone-{number}") for number in range(RECEIVERS - 1)))
+    life.turn(0.2, says(0.2, HEARD, "again", "am")).turn(0.2, says(0.2, UNHEARD, SILENCED, "one more"))
+    (delivery,) = life.of.of.values()
+    assert delivery.hearing is HEARD
 
 
 def test_the_first_acceptance_of_a_page_counts_and_the_newest_word_on_it() -> None:

@@ -294,14 +294,15 @@ def test_recalled_late_it_latches_or_ends_at_once() -> None:
         assert life.told == expected
 
 
-def test_what_both_know_is_one_alert_that_goes_on() -> None:
-    """Its page was told before: it is no new one, and who acknowledged it then has acknowledged it."""
+def test_what_both_know_is_one_alert_that_goes_on_and_a_page_of_this_life_is_covered_by_no_older_word() -> None:
+    """Whether it was over in between, the older memory cannot know."""
     life = Life(ABOVE_ZERO)
     life.turn(0, saw(0, WORKLOADS, workload(1)))
     life.turn(4, recalled(replace(was(), acknowledged=SAID)))
     found = life.alert()
     assert life.told == ["fired"] and found.seen is Seen.PRESENT
-    assert (found.active_since, found.fired_at, found.told_at) == (at(-100),) * 3 and found.acknowledged == SAID
+    assert (found.active_since, found.fired_at, found.told_at) == (at(-100), at(-100), at(0))
+    assert found.acknowledged is None
 
 
 def test_what_waits_for_its_for_here_and_was_open_there_is_open() -> None:

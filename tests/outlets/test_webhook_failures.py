@@ -37,7 +37,19 @@ async def test_a_passing_failure_is_tried_again_with_the_same_key(status: str) -
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"] and first.raw == second.raw
 
 
-@pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found", "302 Found", "413 Too Large"])
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "302 Found", "408 Timeout"])
+async def test_what_may_pass_is_tried_again(status: str) -> None:
+    """A token that is renewed, a route that is deployed anew: a page is worth another attempt."""
+    hook = Hook(lambda body: status)
+    async with called(hook) as told:
+        (receipt,) = await told(alert(), edges=[fired(alert())])
+        assert not receipt.accepted and not receipt.final
+        hook.status = lambda body: "200 OK"
+        (receipt,) = await told(alert(), edges=[fired(alert())])
+        assert receipt.accepted and len(receipt.reports) == 1
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "413 Too Large", "415 Unsupported", "422 Unprocessable"])
 async def test_a_refusal_is_final_and_a_finding_until_its_alert_is_over(status: str) -> None:
     hook = Hook(lambda body: status)
     async with called(hook) as told:

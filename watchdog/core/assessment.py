@@ -147,6 +147,8 @@ class _Turn:
         newer = as_of is not None and as_of.mono < recalled.as_of.mono
         pair = (before, recalled.alert) if newer else (recalled.alert, before)
         now = recalled.alert if before is None else merged(*(alert for alert in pair if alert is not None))
+        if before is not None and before.open and before.told_at and before.told_at.mono > recalled.as_of.mono:
+            now = replace(now, told_at=before.told_at, acknowledged=before.acknowledged)  # a page that it cannot know
         if before is None and self._beyond_bound(now):
             return
         self.restored.append(of_page(recalled, now))

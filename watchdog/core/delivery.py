@@ -231,8 +231,10 @@ def _joined(before: Delivery, recalled: Recalled) -> Delivery:
         return before
     earlier = {accepted.receiver: accepted for accepted in recalled.accepted}
     taken = any(accepted.peer for accepted in recalled.accepted)
+    acknowledged = before.alert.acknowledged or recalled.alert.acknowledged
     return replace(
         before,
+        alert=replace(before.alert, acknowledged=acknowledged),
         accepted=_newest({**earlier, **before.accepted}),
         around=tuple(dict.fromkeys((*recalled.around, *before.around))),
         escalated=max(recalled.escalated, before.escalated),

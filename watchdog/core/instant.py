@@ -44,15 +44,20 @@ def from_rfc3339(text: str) -> datetime | None:
     5.6; letter case does not matter there)."""
     try:
         time = datetime.fromisoformat(text.strip().upper())
-    except ValueError:
+        return time if time.tzinfo is not None and time.astimezone(UTC) else None
+    except (ValueError, OverflowError):  # 0001-01-01T00:00:00+14:00 is before every year in UTC
         return None
-    return time if time.tzinfo is not None else None
 
 
 def from_http_date(text: str) -> datetime | None:
     """The aware time that a ``Date`` header names, in whole seconds; ``None`` where it names none (RFC 9110 §5.6.7)."""
     try:
         time = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+    return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)) if of_our_age(time) else None
+
+
+def of_our_age(time: datetime) -> bool:
+    """What lies farther off is no clock's time, and there is no reckoning with it."""
+    return 1970 <= time.year < 9000

@@ -153,11 +153,12 @@ def _alerts(level: Assessment) -> Iterator[dict[str, Any]]:
     deliveries = level.deliveries.of
     for identity, alert in level.alerts.items():
         yield record_of(alert, deliveries.get(identity))
-    for identity, delivery in deliveries.items():
-        if identity not in level.alerts and not delivery.accepted:
-            yield record_of(delivery.alert, delivery)
-    for ended in level.restoration.ended.values():
-        yield record_of(ended.alert, ended_at=ended.at)
+    untaken = {i: d for i, d in deliveries.items() if i not in level.alerts and not d.accepted}
+    for delivery in untaken.values():
+        yield record_of(delivery.alert, delivery)
+    for identity, ended in level.restoration.ended.items():
+        if identity not in untaken:  # an end that is as new would win, and nobody would hear of the page
+            yield record_of(ended.alert, ended_at=ended.at)
 
 
 def _problem(written: Written, now: datetime) -> str:

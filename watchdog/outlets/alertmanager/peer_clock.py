@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
-from watchdog.core.instant import Instant
+from watchdog.core.instant import Instant, from_http_date
 from watchdog.outlets.alertmanager.peer import Key, Notice
 from watchdog.ports import Answer
 
@@ -26,12 +25,8 @@ class PeerClock:
     def learn(self, answer: Answer, now: Instant) -> bool:
         """Whether it is elsewhere than we thought, so that what was just sent bore the wrong instants."""
         self.zero = self.zero or _zero(now.wall, now)
-        try:
-            date = parsedate_to_datetime(answer.headers.get("date", ""))
-        except ValueError:
-            return False
-        theirs = date.replace(tzinfo=date.tzinfo or UTC)
-        if _agree(theirs, self.there(now)):
+        theirs = from_http_date(answer.headers.get("date", ""))
+        if theirs is None or _agree(theirs, self.there(now)):
             return False
         self.zero = _zero(now.wall if _agree(theirs, now.wall) else theirs, now)
         return True

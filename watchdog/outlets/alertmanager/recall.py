@@ -12,7 +12,7 @@ import msgspec
 
 from watchdog.core.alert import Alert, Cause, Description, Identity, Seen, State
 from watchdog.core.facts import KINDS, Subject
-from watchdog.core.instant import Instant, from_rfc3339
+from watchdog.core.instant import Instant, from_rfc3339, of_our_age
 from watchdog.core.record import recent
 from watchdog.core.report import Recalled
 from watchdog.core.severity import Sev
@@ -38,6 +38,8 @@ def recalled_of(listed: Listed, origin: str, ahead: float, now: Instant) -> Reca
     """``ahead``: seconds by which its clock is ahead of ours. ``None``: no alert of ours."""
     identity, labels, told = _identity(listed.labels, listed.annotations), listed.labels, listed.annotations
     if identity is None or told.get("state") not in (State.FIRING, State.LATCHED):
+        return None
+    if not all(time.tzinfo is not None and of_our_age(time) for time in (listed.startsAt, listed.updatedAt)):
         return None
     shift = timedelta(seconds=ahead)
     fired_at, state = recent(listed.startsAt - shift, now), State(told["state"])

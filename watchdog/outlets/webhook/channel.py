@@ -6,11 +6,9 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Protocol
 
-from watchdog.core.instant import Instant
+from watchdog.core.instant import Instant, from_http_date
 from watchdog.core.redaction import hosts_only
 from watchdog.outlets.webhook.recipient import Recipient
 from watchdog.ports import Answer, Ports, PubSub, Unreachable
@@ -18,6 +16,8 @@ from watchdog.ports import Answer, Ports, PubSub, Unreachable
 SECRET_LIMIT, ANSWER_LIMIT, SHOWN = 1 << 16, 1 << 20, 200
 LONGEST_WAIT = 5.0
 """Seconds of a ``Retry-After`` that are respected: a page does not wait for longer than it may take."""
+TO_BLAME = (400, 413, 415, 422)
+"""What a receiver answers to a message that no later attempt can make better."""
 MALFORMED = "InvalidArgument"
 """Pub/Sub's one refusal that no later attempt can change."""
 
@@ -61,7 +61,8 @@ class Call:
     ports: Ports
 
     async def send(self, body: bytes, attributes: Mapping[str, str]) -> str:
-        """2xx takes it; 5xx and 429 are tried again; anything else is a refusal (redirects are not followed)."""
+        """2xx takes it. What blames the message itself is a refusal for good; anything else may pass (a token that is
+        renewed, a route that is deployed anew), and is tried again. Redirects are not followed."""
         headers = {**self.headers, "Idempotency-Key": attributes["idempotency_key"]}
         if self.key:
             headers["X-Watchdog-Signature"] = f"sha256={hmac.new(self.key, body, hashlib.sha256).hexdigest()}"
@@ -71,7 +72,7 @@ class Call:
             raise Unreachable(error.reason, hosts_only(error.message)) from None
         if 200 <= answer.status < 300:
             return ""
-        if answer.status >= 500 or answer.status == 429:
+        if answer.status not in TO_BLAME:
             raise Later(f"Http{answer.status}", _excerpt(answer), asked_to_wait(answer, self.ports.clock.now()))
         return f"Http{answer.status}: {_excerpt(answer)}".rstrip(": ")
 
@@ -121,12 +122,8 @@ def asked_to_wait(answer: Answer, now: Instant) -> float:
     said = answer.headers.get("retry-after", "").strip()
     if said.isascii() and said.isdigit():
         return min(float(said[:9]), LONGEST_WAIT)
-    try:
-        date = parsedate_to_datetime(said)
-    except ValueError:
-        return 0.0
-    left = (date.replace(tzinfo=date.tzinfo or UTC) - now.wall).total_seconds()
-    return min(max(left, 0.0), LONGEST_WAIT)
+    date = from_http_date(said)
+    return 0.0 if date is None else min(max((date - now.wall).total_seconds(), 0.0), LONGEST_WAIT)
 
 
 async def _secret(field: str, path: str, ports: Ports) -> bytes:
