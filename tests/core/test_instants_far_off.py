@@ -19,7 +19,7 @@ def test_a_date_that_is_no_clocks_is_none(date: str) -> None:
     assert from_http_date(date) is None
 
 
-@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+00:01"])
 def test_a_time_that_utc_has_not_is_none(text: str) -> None:
     assert from_rfc3339(text) is None
 

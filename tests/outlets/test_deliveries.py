@@ -122,6 +122,12 @@ async def test_what_nobody_can_say_is_unknown() -> None:
     assert unread["heard"] == "unknown whether heard: Timeout (am-0); taken by am-0"
 
 
+async def test_the_peer_through_which_it_is_heard_is_named_and_not_the_one_that_is_silent() -> None:
+    said_both = (says(0.2, UNHEARD, SILENCED), says(0.2, HEARD, "active, to receiver pager", "am-1"))
+    (said,) = await told(level((0, (happens(FIRED, 0),), ()), (0.2, (), (takes(0.1), *said_both))))
+    assert said["heard"] == "heard: active, to receiver pager (am-1); taken by am-0"
+
+
 async def test_of_many_receivers_three_are_named_and_the_rest_is_counted() -> None:
     taken = tuple(takes(0.1, f"am-{number}") for number in range(5))
     (said,) = await told(level((0, (happens(FIRED, 0),), ()), (0.1, (), taken)))

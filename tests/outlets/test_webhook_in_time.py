@@ -125,7 +125,7 @@ def test_what_is_refused_for_good_is_not_tried_for_ever() -> None:
     class Refusing:
         async def post(self, url: str, body: bytes, **more: Any) -> Answer:
             asked.append(asyncio.get_running_loop().time())
-            return Answer(404, {}, b"")
+            return Answer(422, {}, b"")
 
     async def story() -> tuple[int, bool]:
         (part,) = Webhook((Recipient("pager", "http://pager/"),)).parts()

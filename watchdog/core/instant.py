@@ -44,9 +44,11 @@ def from_rfc3339(text: str) -> datetime | None:
     5.6; letter case does not matter there)."""
     try:
         time = datetime.fromisoformat(text.strip().upper())
-        return time if time.tzinfo is not None and time.astimezone(UTC) else None
-    except (ValueError, OverflowError):  # 0001-01-01T00:00:00+14:00 is before every year in UTC
+        if time.year == 1:
+            time.astimezone(UTC)  # 0001-01-01T00:00:00+14:00 is before every year in UTC
+    except (ValueError, OverflowError):
         return None
+    return time if time.tzinfo is not None else None
 
 
 def from_http_date(text: str) -> datetime | None:
