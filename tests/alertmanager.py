@@ -30,9 +30,9 @@ class RealAlertmanager:
         self.called.append(body)
         self._news.set()
 
-    async def notified(self, status: str, **labels: str) -> dict[str, Any]:
+    async def notified(self, status: str, *, within: float = 10, **labels: str) -> dict[str, Any]:
         """The first alert of that status and those labels that the webhook was or will be called with."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(within):
             while (found := self._found(status, labels)) is None:
                 self._news.clear()
                 await self._news.wait()
