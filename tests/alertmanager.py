@@ -23,6 +23,7 @@ receivers: [{{name: page, webhook_configs: [{{url: '{webhook}/', send_resolved: 
 class RealAlertmanager:
     url: str
     called: list[dict[str, Any]] = field(default_factory=list)
+    patience: float = 10.0  # seconds
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, body: dict[str, Any]) -> None:
@@ -30,9 +31,9 @@ class RealAlertmanager:
         self.called.append(body)
         self._news.set()
 
-    async def notified(self, status: str, *, within: float = 10, **labels: str) -> dict[str, Any]:
+    async def notified(self, status: str, **labels: str) -> dict[str, Any]:
         """The first alert of that status and those labels that the webhook was or will be called with."""
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(self.patience):
             while (found := self._found(status, labels)) is None:
                 self._news.clear()
                 await self._news.wait()

@@ -229,7 +229,6 @@ async def test_a_message_that_died_while_pubsub_was_out_of_reach_pages_once_it_i
         await stage.pubsub.poison(stage.lane)
         await stage.proxies["pubsub"].to(Mode.PASS)
         # A pull that was open when the black hole came may have the letter: it comes again after the ack deadline.
-        page = await stage.alertmanager.notified(
-            "firing", within=LEASE + RETURN, alertname="DeadLettersArriving", cause="breach"
-        )
+        stage.alertmanager.patience = LEASE + RETURN
+        page = await stage.alertmanager.notified("firing", alertname="DeadLettersArriving", cause="breach")
     assert "Dead letters arrive: 1 in" in page["annotations"]["summary"]
