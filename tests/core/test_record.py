@@ -132,6 +132,9 @@ def test_whatever_stands_in_a_field_is_read_or_refused_in_one_sentence(name: str
         {"excursion": {"of": "workload"}},
         {"description": {"labels": {"a": 1}, "annotations": {}}},
         {"rising_since": ["never"]},
+        {"looked": {"revision": -1, "at": "2026-11-23T15:00:00Z"}},
+        {"looked": {"revision": 7}},
+        {"late": "7"},
     ],
 )
 def test_what_is_not_sound_is_refused(change: dict[str, Any]) -> None:
@@ -139,11 +142,17 @@ def test_what_is_not_sound_is_refused(change: dict[str, Any]) -> None:
         alert_of({**read(), **change}, NOW)
 
 
+OPTIONAL = {
+    *("cleared_at", "onset", "excursion", "told_at", "acknowledged", "delivery", "ended_at", "rising_since"),
+    *("looked", "late"),
+}
+
+
 @pytest.mark.parametrize("name", [*record_of(ALERT)])
 def test_a_record_that_lacks_a_field_is_read_or_refused(name: str) -> None:
     record = read()
     del record[name]
-    if name in ("cleared_at", "onset", "excursion", "told_at", "acknowledged", "delivery", "ended_at", "rising_since"):
+    if name in OPTIONAL:
         assert recalled_of(record, "memory", NOW, NOW).alert.identity == ALERT.identity
     else:
         with pytest.raises(ValueError, match="expected"):

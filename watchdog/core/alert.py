@@ -6,7 +6,7 @@ Four laws, each with a test:
 * Only a breach latches. What *unknown* raised resolves at the first clear look.
 * A Sev is fixed when the alert fires and only rises; a rise is a new page.
 * An acknowledgement covers what somebody was told up to its instant, and nothing later; it ends a latch, never a
-  condition.
+  condition. What a daemon that died too early tells only now, and had happened by then, it covers too.
 
 An inactive alert is ``None``; a resolved one is an edge and then ``None``.
 """
@@ -110,6 +110,13 @@ class Acknowledgement:
     at: datetime  # when it was written
 
 
+class Looked(NamedTuple):
+    """Everything that was written up to this revision had happened by then."""
+
+    revision: int
+    at: Instant
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     identity: Identity
@@ -127,6 +134,8 @@ class Alert:
     excursion: Excursion | None = None  # of a latched one: how long it was so, how far it went, how often it was
     told_at: Instant | None = None  # of its newest page: when it fired, rose or fired again
     acknowledged: Acknowledgement | None = None  # it covers the newest page
+    looked: Looked | None = None  # when it last fired, rose, latched: what had been looked at
+    late: int = 0  # the revision of the write that its newest page told of, where that was told late
 
     @property
     def open(self) -> bool:
@@ -142,7 +151,18 @@ class Alert:
         return self.identity.subject.kind == Drill.KIND
 
     def covered_by(self, acknowledgement: Acknowledgement) -> bool:
-        return self.open and self.told_at is not None and self.told_at.wall <= acknowledgement.through
+        if not self.open or self.told_at is None:
+            return False
+        return self.told_at.wall <= acknowledgement.through or self.happened_by(self.late, acknowledgement)
+
+    def happened_by(self, revision: int, acknowledgement: Acknowledgement) -> bool:
+        """Whether a write that is told of late had happened when what is acknowledged was told."""
+        looked = self.looked
+        return looked is not None and 0 < revision <= looked.revision and looked.at.wall <= acknowledgement.through
+
+    def said_already(self, revision: int) -> bool:
+        """Whether it is told late of a write that somebody has acknowledged it for."""
+        return self.acknowledged is not None and self.happened_by(revision, self.acknowledged)
 
 
 @dataclass(frozen=True, slots=True)

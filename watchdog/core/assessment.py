@@ -17,6 +17,7 @@ from watchdog.core.alert import (
     Edge,
     EdgeKind,
     Identity,
+    Looked,
     Seen,
     Sign,
     acknowledge,
@@ -148,7 +149,8 @@ class _Turn:
         pair = (before, recalled.alert) if newer else (recalled.alert, before)
         now = recalled.alert if before is None else merged(*(alert for alert in pair if alert is not None))
         if before is not None and before.open and before.told_at and before.told_at.mono > recalled.as_of.mono:
-            now = replace(now, told_at=before.told_at, acknowledged=before.acknowledged)  # a page that it cannot know
+            told = replace(now, told_at=before.told_at, acknowledged=before.acknowledged)  # a page that it cannot know
+            now = replace(told, late=before.late)
         if before is None and self._beyond_bound(now):
             return
         self.restored.append(of_page(recalled, now))
@@ -273,13 +275,15 @@ class _Turn:
 
     def _step(self, rule: Rule, identity: Identity, known: Known, sign: Sign, verdict: bool | Unknown) -> None:
         before, policy = self._alert(identity), self.rules.policy(identity)
+        if known.late and sign.seen is Seen.PRESENT and self._said_already(identity, before, known.late):
+            return
         if (before is None or not before.open) and not may_begin(rule, self.globals):
             self._put(identity, before, None)
         elif sign.seen is Seen.PRESENT:
             why = verdict if isinstance(verdict, Unknown) else None
             said = rule.describe(known.fact, self.globals, identity.cause, why)
             current = replace(before, description=said) if before else begin(identity, rule.group, policy, sign, said)
-            self._put(identity, before, step(current, sign, policy, self.at))
+            self._put(identity, before, step(current, sign, policy, self.at), late=known.late)
         elif before is not None:
             self._put(identity, before, step(before, sign, policy, self.at))
 
@@ -298,7 +302,12 @@ class _Turn:
     def _alert(self, identity: Identity) -> Alert | None:
         return self.alerts[identity] if identity in self.alerts else self.previous.alerts.get(identity)
 
-    def _put(self, identity: Identity, before: Alert | None, now: Alert | None) -> None:
+    def _said_already(self, identity: Identity, alert: Alert | None, late: int) -> bool:
+        over = self.ended.get(identity) or self.previous.restoration.ended.get(identity)
+        said = alert or (over.alert if over is not None else None)
+        return said is not None and said.said_already(late)
+
+    def _put(self, identity: Identity, before: Alert | None, now: Alert | None, late: int = 0) -> None:
         if before is None and now is None:
             return
         if now is not None and now.latched:
@@ -306,8 +315,19 @@ class _Turn:
         if before is None and now is not None and self._beyond_bound(now):
             return
         if (happened := edge(before, now, self.at)) is not None:
-            self.edges.append(happened)
+            now = self._looked(now, late if happened.kind.page else None)
+            self.edges.append(happened if now is None else replace(happened, alert=now))
         self._keep(identity, before, now)
+
+    def _looked(self, now: Alert | None, late: int | None) -> Alert | None:
+        """With what had been looked at when this happened to it. A page that tells late moves nothing on: what it
+        tells of had happened by the look before."""
+        if now is None:
+            return None
+        told = now if late is None else replace(now, late=late)
+        if told.late and told.looked is not None:
+            return told
+        return replace(told, looked=Looked(self.posture.revision, self.at) if self.posture.revision else None)
 
     def _beyond_bound(self, alert: Alert) -> bool:
         """Whether there is no room for one more; then it is counted."""

@@ -56,6 +56,7 @@ class Known:
     since: Instant
     scope: Scope | None  # None: derived from other facts
     origin: str = ""  # the write that showed it, where a source says so
+    late: int = 0  # the revision of that write, where it is told of late
 
 
 @dataclass(frozen=True, slots=True)

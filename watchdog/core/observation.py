@@ -44,7 +44,9 @@ class Facts:
     ``partial``: what it names holds, and the look is not over: it proves nothing of what it does not name, and its
     scope is known no better than before. ``position``: how far the scope's history is complete once these facts are
     taken; without it, as far as before. ``past``: how metrics stood before this look, oldest first, where a source can
-    learn it: trends begin with it, and nothing else reads it.
+    learn it: trends begin with it, and nothing else reads it. ``revision``: whatever was written up to it has happened
+    by now. ``late``: the revision of the write that it shows, where that happened before the history was gone on with
+    (a WATCH that begins where an earlier one, or an earlier life of the daemon, was).
     """
 
     seen: tuple[Fact, ...] = ()
@@ -54,6 +56,8 @@ class Facts:
     partial: bool = False
     position: Position | None = None
     past: tuple[tuple[Subject, tuple[Point, ...]], ...] = ()
+    revision: int = 0  # it shows at least what was written up to here
+    late: int = 0
 
 
 @dataclass(frozen=True, slots=True)

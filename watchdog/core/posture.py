@@ -41,6 +41,7 @@ class Posture:
     stale_from: float | None = None  # before this monotonic second, silence alone makes no scope stale
     changes: tuple[Change, ...] = ()  # since the last turn, derived facts included
     regained: frozenset[Scope] = frozenset()  # scopes that were unknown at the last turn and hold again
+    revisions: Mapping[str, int] = field(default_factory=dict)  # by source: the newest of which it has told anything
 
     @classmethod
     def initial(cls, at: Instant, coverage: Mapping[Scope, Coverage]) -> Posture:
@@ -62,7 +63,16 @@ class Posture:
         regained = frozenset(scope for scope in touched if scope in self.blind and scope not in blind)
         seeing = (sight for scope, sight in sights.items() if scope in touched and scope not in blind)
         stale_from = _earliest(None if touched is sights else self.stale_from, seeing)
-        looked = replace(self, at=at, sights=sights, changes=(), regained=regained, blind=blind, stale_from=stale_from)
+        looked = replace(
+            self,
+            at=at,
+            sights=sights,
+            changes=(),
+            regained=regained,
+            blind=blind,
+            stale_from=stale_from,
+            revisions=_newest(self.revisions, observations),
+        )
         seen = self._with(looked, states)
         return _derived(self, seen, chain.from_iterable(past))
 
@@ -72,7 +82,7 @@ class Posture:
             before = self._last(subject, states)
             governing = self._governing(before, scope, fact.KIND)
             if before is None or before.fact != fact:
-                states.setdefault(subject, []).append(Known(fact, at, governing, facts.origin))
+                states.setdefault(subject, []).append(Known(fact, at, governing, facts.origin, facts.late))
             elif before.scope != governing or (facts.origin and not before.origin):  # a look knew it before its event
                 named = replace(before, scope=governing, origin=before.origin or facts.origin)
                 states.setdefault(subject, []).append(named)
@@ -97,6 +107,12 @@ class Posture:
         changes = posture.changes + tuple(Change(subject, tuple(known)) for subject, known in states.items())
         tallies = counted(posture.tallies, _counts(posture.facts, last))
         return replace(posture, facts=posture.facts.with_(last), tallies=tallies, changes=changes)
+
+    @property
+    def revision(self) -> int:
+        """Everything that was written up to here had happened by now. 0: nobody can tell; of two clusters the numbers
+        cannot be compared."""
+        return next(iter(self.revisions.values())) if len(self.revisions) == 1 else 0
 
     def noting(self, fact: Fact) -> Posture:
         """The posture with one more derived fact."""
@@ -135,6 +151,16 @@ class Posture:
 
     def _may_be_stale(self, at: Instant) -> bool:
         return self.stale_from is not None and at.mono > self.stale_from
+
+
+def _newest(before: Mapping[str, int], observations: Sequence[Observation]) -> Mapping[str, int]:
+    found = dict[str, int]()
+    for observation in observations:
+        if isinstance(facts := observation.facts, Facts):
+            told = max(facts.revision, facts.position.revision if facts.position else 0)
+            if told > found.get(observation.scope.source, before.get(observation.scope.source, 0)):
+                found[observation.scope.source] = told
+    return {**before, **found} if found else before
 
 
 def _looked(sight: Sight, observation: Observation) -> Sight:

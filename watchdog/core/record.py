@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from watchdog.core.alert import Acknowledgement, Alert, Cause, Description, Identity, Seen, State
+from watchdog.core.alert import Acknowledgement, Alert, Cause, Description, Identity, Looked, Seen, State
 from watchdog.core.delivery import Delivery
 from watchdog.core.facts import KINDS, Excursion, Subject
 from watchdog.core.instant import Instant, from_rfc3339
@@ -53,6 +53,8 @@ def record_of(alert: Alert, delivery: Delivery | None = None, ended_at: Instant 
         "excursion": None if alert.excursion is None else asdict(alert.excursion),
         "told_at": _written(alert.told_at),
         "acknowledged": None if alert.acknowledged is None else _acknowledged(alert.acknowledged),
+        "looked": None if alert.looked is None else _looked(alert.looked),
+        "late": alert.late,
         "delivery": None if delivery is None else _delivered(delivery),
         "ended_at": _written(ended_at),
     }
@@ -72,6 +74,10 @@ def _told(description: Description) -> dict[str, Any]:
 
 def _acknowledged(said: Acknowledgement) -> dict[str, Any]:
     return asdict(said) | {"through": _time(said.through), "at": _time(said.at)}
+
+
+def _looked(looked: Looked) -> dict[str, Any]:
+    return {"revision": looked.revision, "at": _written(looked.at)}
 
 
 def _delivered(delivery: Delivery) -> dict[str, Any]:
@@ -106,6 +112,8 @@ def alert_of(record: Any, now: Instant) -> Alert:
         excursion=read.excursion(),
         told_at=None if fired_at is None else read.instant("told_at") or fired_at,
         acknowledged=read.acknowledged(),
+        looked=read.looked(),
+        late=read.count("late"),
     )
 
 
@@ -230,6 +238,13 @@ class _Record:
         told = _Record(said, self.now)
         entry, by, why = (told.text(name) for name in ("entry", "by", "why"))
         return Acknowledgement(entry, by, why, *(_moment(name, told.mapping.get(name)) for name in ("through", "at")))
+
+    def looked(self) -> Looked | None:
+        said = self.mapping.get("looked")
+        if said is None:
+            return None
+        told = _Record(said, self.now)
+        return Looked(told.count("revision"), told.required("at", told.instant))
 
 
 def _mapping(name: str, value: Any) -> Mapping[Any, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from watchdog.core.agreement import STATING
-from watchdog.core.alert import Acknowledgement, Alert, Edge, EdgeKind, Identity, Policy, Seen, State
+from watchdog.core.alert import Alert, Edge, EdgeKind, Identity, Looked, Policy, Seen, State
 from watchdog.core.facts import Agreement, Excursion, Metric, Receiver, Source, Subject, Trend
 from watchdog.core.instant import Instant
 from watchdog.core.known import Sight
@@ -104,7 +104,7 @@ def merged(older: Alert, newer: Alert) -> Alert:
     """The alert as both know it: it began when the first of them saw it begin, and what is open for one is open."""
     base = replace(older, seen=newer.seen, description=newer.description) if older.open and not newer.open else newer
     began = min(older, newer, key=lambda alert: alert.active_since.mono)
-    told_at, acknowledged = _page(older, base)
+    page = _page(older, base)
     return replace(
         base,
         active_since=began.active_since,
@@ -114,17 +114,25 @@ def merged(older: Alert, newer: Alert) -> Alert:
         rising_since=tuple(map(_risen, older.rising_since, base.rising_since)),
         incident=base.incident or older.incident,
         excursion=base.excursion or older.excursion,
-        told_at=told_at,
-        acknowledged=acknowledged,
+        told_at=page.told_at,
+        acknowledged=page.acknowledged,
+        late=page.late,
+        looked=_looked(older, newer, page.late),
     )
 
 
-def _page(older: Alert, newer: Alert) -> tuple[Instant | None, Acknowledgement | None]:
-    """Its newest page: the older's goes on, unless the newer rose or fired again since."""
+def _page(older: Alert, newer: Alert) -> Alert:
+    """With its newest page: the older's goes on, unless the newer rose or fired again since."""
     again = newer.told_at != newer.fired_at or newer.sev < older.sev
     if older.state is not State.FIRING or again:
-        return newer.told_at, newer.acknowledged
-    return older.told_at, newer.acknowledged or older.acknowledged
+        return newer
+    return replace(older, acknowledged=newer.acknowledged or older.acknowledged)
+
+
+def _looked(older: Alert, newer: Alert, late: int) -> Looked | None:
+    """The last look; before a page that tells late, the one that it did not move on."""
+    known = [looked for looked in (older.looked, newer.looked) if looked is not None]
+    return (min if late else max)(known, key=lambda looked: looked.at.mono, default=None)
 
 
 def _risen(older: Instant | None, newer: Instant | None) -> Instant | None:

@@ -131,8 +131,10 @@ class History(Generic[T]):
                     again = self.ground.is_told(resource, object_)
                     told = [] if again else telling.happened(resource, object_, deleted)
                     marks = self.trail.happened(object_, deleted, ports.clock.now(), late=late)
+                    number = revision(object_.metadata.resource_version)
+                    before = number if number <= self.reflector.newest else 0
                     for facts in told:
-                        yield unmarked(facts)
+                        yield replace(unmarked(facts), late=before if facts.origin else 0)
                     if again or told or marks.seen or marks.gone:  # else nothing is told twice that comes again
                         yield replace(marks, position=self.trail.position)
                     self.ground.note_told(resource, object_)
@@ -159,7 +161,7 @@ class History(Generic[T]):
             self.reflector.begin_at(earlier)
             self.trail.resume(step.found)
             self.reserve = step, now
-            yield Facts()
+            yield Facts(revision=step.revision)
         else:
             async for facts in self._begun(step, ports, now):
                 yield facts

@@ -87,7 +87,8 @@ class Telling:
                 touched[owner_of(resource, key)] = None
             elif store.differs(key, kept, began):
                 touched |= self._change(resource, key, kept, kept.version.revision, blind_since)
-        return self.tell(touched)
+        newest = max((revision(object_.metadata.resource_version) for object_ in objects), default=0)
+        return replace(self.tell(touched), revision=newest)
 
     def looked_over(
         self,
@@ -102,7 +103,7 @@ class Telling:
         touched = dict[Owner, None]()
         for key in self.inventory.store(resource).missing(covered, found, began, at_revision):
             touched |= self._change(resource, key, None, at_revision or 0, blind_since)
-        return self.tell(touched)
+        return replace(self.tell(touched), revision=at_revision or 0)
 
     def _reduced(self, resource: Resource[Any], object_: Object) -> Kept | None:
         """``None`` where nothing can be made of it: a finding about this object, which must blind nobody to others."""
