@@ -220,7 +220,7 @@ async def test_a_wrong_configuration_is_one_sentence_and_exit_2(guarded: Guarded
     guarded.change(lambda content: content.update(sorces=1))
     told = await run(command, "--config", str(guarded.config))
     assert (told.code, told.out) == (2, "")
-    assert told.err.startswith(f"watchdog: {guarded.config} (or WATCHDOG_* in the environment): sorces: no such key")
+    assert told.err.startswith(f"watchdog: {guarded.config}: sorces: no such key, expected sources")
     assert told.err.count("\n") == 1
 
 

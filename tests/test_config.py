@@ -92,7 +92,11 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
     ("a rule file that is missing", lambda c: c.update(rules=["rules/none.yaml"]), "none.yaml"),
     ("a runbook that is not listed", lambda c: c["runbooks"].update(paths=[]), "runbook"),
     ("no sources", lambda c: c.update(sources=[]), "sources: expected at least one source"),
-    ("an unknown kind", lambda c: kubernetes(c).update(kind="kubernets"), "sources[0].kind: expected one of clocks"),
+    (
+        "an unknown kind",
+        lambda c: kubernetes(c).update(kind="kubernets"),
+        "sources[0].kind: expected kubernetes, found 'kubernets'",
+    ),
     (
         "a kind that is a path",
         lambda c: kubernetes(c).update(kind="../outlets/console"),
@@ -115,30 +119,30 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
     (
         "a number that is never reached",
         lambda c: kubernetes(c).update(stale_after=float("inf")),
-        "sources[0] (kubernetes): stale_after: Input should be a finite number, found inf",
+        "sources[0].stale_after: expected at most 86400 seconds, found inf",
     ),
     (
         "a number that is none",
         lambda c: c["sources"][2].update(stale_after=float("nan")),
-        "sources[2] (ops_status): stale_after: Input should be a finite number, found nan",
+        "sources[2] (ops_status): stale_after: expected a finite number, found nan",
     ),
     (
         "an infinite number as a text",
         lambda c: c["sources"][3].update(stale_after="inf"),
-        "sources[3] (safety_api): stale_after: Input should be a finite number, found 'inf'",
+        "sources[3] (safety_api): stale_after: expected a number, found 'inf'",
     ),
     ("a drain that is no number", lambda c: c.update(drain_seconds=float("nan")), "drain_seconds: "),
     (
         "a text for a list",
         lambda c: kubernetes(c).update(namespaces="floor"),
-        "namespaces: Input should be a list, found 'floor'",
+        "namespaces: expected a list, found 'floor'",
     ),
     (
         "a memory without a file",
         lambda c: c["outlets"].append({"kind": "memory", "path": ""}),
-        "(memory): path: expected the path of a file",
+        "(memory): path: expected the absolute path of a file",
     ),
-    ("two sources of one name", lambda c: c["sources"].append(kubernetes(c)), "stands twice"),
+    ("two sources of one name", lambda c: c["sources"].append(kubernetes(c)), "found 'kubernetes' twice"),
     ("an outlet without its key", lambda c: c["outlets"][0].pop("urls"), "urls: expected at least one"),
     ("a drain that outlasts the grace period", lambda c: c.update(drain_seconds=60), "drain_seconds: "),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -21,18 +22,18 @@ UNPAGED, UNKEPT = "stopped with pages that nobody accepted", "stopped before the
 
 
 class Slow:
-    """A pager that takes its time."""
+    """A pager that takes its time, for some requests."""
 
-    def __init__(self, world: Guarded, seconds: float) -> None:
-        self._pager, self._seconds = world.pager.answer, seconds
+    def __init__(self, world: Guarded, seconds: float, slow: Callable[[Request], bool] = lambda request: True) -> None:
+        self._pager, self._seconds, self._slow = world.pager.answer, seconds, slow
 
     async def answer(self, request: Request) -> Response:
-        await asyncio.sleep(self._seconds)
+        await asyncio.sleep(self._seconds if self._slow(request) else 0)
         return await self._pager(request)
 
 
-def slow_pager(world: Guarded, seconds: float) -> None:
-    world.daemon.ports.http.hosts["pager.simulator"] = Slow(world, seconds)  # type: ignore[attr-defined]
+def slow_pager(world: Guarded, seconds: float, slow: Callable[[Request], bool] = lambda request: True) -> None:
+    world.daemon.ports.http.hosts["pager.simulator"] = Slow(world, seconds, slow)  # type: ignore[attr-defined]
 
 
 async def scale_up_and_stop(world: Guarded) -> float:
@@ -60,6 +61,36 @@ def test_it_stops_at_once_when_nothing_happens() -> None:
 
     stopped, world = guarded(act)
     assert world.clock.now().mono - stopped < 0.1
+
+
+def test_it_does_not_wait_for_who_only_asks_what_became_of_a_page() -> None:
+    def prepare(world: Guarded) -> None:
+        slow_pager(world, 1e6, lambda request: request.method == "GET")
+
+    stopped, world = guarded(scale_up_and_stop, prepare=prepare)
+    assert [d.labels["alertname"] for d in world.pager.deliveries] == ["ExecutionWorkloadAboveZero"]
+    assert world.clock.now().mono - stopped < 0.1
+
+
+def around(world: Guarded) -> list[str]:
+    return [edge for edge in world.edges if f" {EdgeKind.UNHEARD} " in edge]
+
+
+def test_one_peer_that_takes_a_page_is_enough_although_another_hangs() -> None:
+    def two_peers(content: dict[str, Any]) -> None:
+        (stanza,) = (one for one in content["outlets"] if one["kind"] == "alertmanager")
+        stanza["urls"] = ["http://hanging.simulator", *stanza["urls"]]
+
+    def prepare(world: Guarded) -> None:
+        hosts: dict[str, Any] = world.daemon.ports.http.hosts  # type: ignore[attr-defined]
+        hosts["hanging.simulator"] = Slow(world, 1e6)
+
+    async def act(world: Guarded) -> None:
+        kubectl.scale(world.floor.cluster, "deploy", "agenttrader", "execution-agent", 1)
+        await world.at(30)
+
+    _, world = guarded(act, two_peers, prepare=prepare)
+    assert world.fired("ExecutionWorkloadAboveZero") and around(world) == []
 
 
 def test_it_lives_while_its_loop_turns_and_says_so() -> None:

@@ -55,6 +55,7 @@ def only_the_market(content: dict[str, Any]) -> None:
         if (seconds := often.get(stanza["kind"])) is not None:
             stanza.update(poll_interval=seconds, stale_after=2 * seconds + 60)
     content["outlets"] = [{**content["outlets"][0], "resend_interval": 60}]
+    content["paging"] = {"over_budget": "warn"}  # with looks so rare
 
 
 def lived(

@@ -90,6 +90,19 @@ def test_a_receiver_that_was_away_hears_of_it_within_seconds_of_its_return() -> 
     assert 40 < at <= 42.1 and status == "firing"
 
 
+def test_who_is_to_hear_of_which_pages_is_known_before_there_is_any() -> None:
+    async def act(world: Guarded) -> list[tuple[str, str, int, bool]]:
+        expected = world.daemon.assessment.paging.expected
+        return [(one.receiver, str(one.when), int(one.mildest), one.peer) for one in expected]
+
+    assert guarded(act, receivers)[0] == [
+        ("alertmanager/pager.simulator", "always", 3, True),
+        ("always", "always", 0, False),
+        ("fallback", "fallback", 3, False),
+        ("escalation", "escalation", 3, False),
+    ]
+
+
 def test_what_was_taken_is_known_of_its_delivery() -> None:
     async def act(world: Guarded) -> list[str]:
         hung_up(world)
@@ -105,10 +118,10 @@ def test_what_was_taken_is_known_of_its_delivery() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"name": "always"}, "'always' stands twice"),
-        ({"name": "log"}, "'log' stands twice"),
+        ({"name": "always"}, "expected a name of its own for each receiver, found 'always' twice"),
+        ({"name": "log"}, "expected a name of its own for each receiver, found 'log' twice"),
         ({"url": "ftp://x"}, "url: expected an http(s) URL"),
-        ({"when": "sometimes"}, "when: Input should be 'always', 'fallback' or 'escalation'"),
+        ({"when": "sometimes"}, "when: expected 'always', 'fallback' or 'escalation'"),
         ({"sev": 7}, "sev: "),
         ({"secret": "x"}, "secret: no such key"),
     ],

@@ -203,7 +203,7 @@ def fullest(daemon: Daemon) -> int:
 def longest(plan: Plan) -> int:
     """The longest of the memories of any outlet."""
     peers = [outlet._peer for outlet in plan.receivers if isinstance(outlet, Alertmanager)]
-    memories = [getattr(peer, name) for peer in peers for name in ("ended", "taken", "pages", "accepted", "refused")]
+    memories = [getattr(peer, name) for peer in peers for name in ("ended", "taken", "pages", "refused")]
     return max(map(len, memories))
 
 

@@ -42,6 +42,9 @@ class Peers:
     def told(self) -> list[str]:
         return [name for name in self.world.daemon.receivers if name.startswith("alertmanager/")]
 
+    def expected(self) -> list[str]:
+        return [one.receiver for one in self.world.daemon.assessment.paging.expected]
+
     def findings(self) -> dict[str, bool]:
         facts = [known.fact for known in self.world.daemon.assessment.posture.facts.values()]
         return {fact.receiver: fact.accepting for fact in facts if isinstance(fact, Receiver)}
@@ -80,6 +83,7 @@ def test_each_address_that_a_name_has_is_told_and_read_back() -> None:
         assert peers.heard("10.0.0.1") == peers.heard("10.0.0.2") == PAGE
         one, other = "alertmanager/10.0.0.1:9093", "alertmanager/10.0.0.2:9093"
         assert peers.told() == [one, f"{one}/read-back", other, f"{other}/read-back"]
+        assert peers.expected() == [one, other]
         assert set(peers.names.asked) == {"alertmanager-operated.monitoring"}
 
     story(act, "10.0.0.1", "10.0.0.2")
@@ -107,6 +111,7 @@ def test_one_that_vanishes_is_dropped_and_no_finding_remains() -> None:
         peers.names.now = ["10.0.0.1"]
         await peers.world.at(120)
         assert peers.told() == ["alertmanager/10.0.0.1:9093", "alertmanager/10.0.0.1:9093/read-back"]
+        assert peers.expected() == ["alertmanager/10.0.0.1:9093"]
         assert all(peers.findings().values())
         assert [a.identity.rule for a in peers.world.daemon.assessment.alerts.values() if a.open] == PAGE
 

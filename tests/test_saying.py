@@ -28,6 +28,7 @@ def now(seconds: float = 0.0) -> datetime:
 
 def listing(as_of: datetime) -> bytes:
     alert = {"alertname": NAME, "fingerprint": ALERT, "state": "latched", "sev": 0, "annotations": {"summary": "x"}}
+    alert["record"] = {"told_at": "2026-11-20T15:00:00.000000Z", "rule": NAME}
     return json.dumps({"as_of": exact(as_of), "alerts": [alert]}).encode()
 
 
@@ -73,7 +74,14 @@ async def test_ack_covers_up_to_an_instant_that_is_given(url: str, capsys: pytes
 async def test_ack_refuses_an_instant_that_is_yet_to_come(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert await called("ack", ALERT, *ANN, "--url", url, "--through", exact(now(60))) == 2
     said = capsys.readouterr()
-    assert said.out == "" and "watchdog: --through: later than the entry itself" in said.err
+    assert said.out == "" and said.err.startswith("watchdog: --through: later than the entry itself")
+
+
+async def test_ack_refuses_an_instant_before_what_is_told(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await called("ack", ALERT, *ANN, "--url", url, "--through", "2026-11-20T14:59:59Z") == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    assert said.err.startswith("watchdog: --through: expected 2026-11-20T15:00:00.000000Z or later, when ")
 
 
 @pytest.mark.parametrize(("by", "why"), [("", "x"), ("ann", " "), ("a\nb", "x"), ("ann", "x" * 1001)])

@@ -10,6 +10,7 @@ from itertools import pairwise
 from watchdog.core.alert import EdgeKind
 from watchdog.core.facts import Unknown
 from watchdog.core.observation import Coverage, Facts, Observation, Scope
+from watchdog.core.report import Hearing, ReadBack, Report
 from watchdog.core.ruleset import RuleSet
 from watchdog.outlets import Batch, Outlet, Receipt
 from watchdog.ports import KubernetesError, Ports
@@ -210,6 +211,34 @@ async def published(outlet: Flaky, seconds: float) -> tuple[list[Observation], P
     await asyncio.sleep(seconds)
     task.cancel()
     return list(inbox.drain()), world_ports
+
+
+@dataclass
+class Reporting(Outlet):
+    """Takes a page, and hangs."""
+
+    name: str = "reporting"
+
+    async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:
+        batch.report([ReadBack(edge.alert.identity, self.name, Hearing.HEARD, "", edge.at) for edge in batch.edges])
+        await asyncio.sleep(1e6)
+        return ()
+
+
+async def reported(world: World) -> tuple[Sequence[Report], float]:
+    outbox, inbox, clock = Outbox(), Inbox(), ports().clock
+    task = asyncio.create_task(watch_over_outlet(Reporting(), outbox, ports(), inbox, RuleSet.of([ABOVE_ZERO])))
+    began = clock.now()
+    outbox.put(world.turn(0, saw(0, WORKLOADS, workload(1))), wake=False)
+    await inbox.something_new_or(60)
+    waited = clock.now().since(began)
+    task.cancel()
+    return inbox.reports(), waited
+
+
+def test_what_became_of_a_page_is_heard_before_the_whole_publish_ends() -> None:
+    reports, waited = in_virtual_time(reported(World(ABOVE_ZERO)))
+    assert len(reports) == 1 and waited == 0
 
 
 def test_what_nobody_took_is_published_again_with_what_came_since() -> None:

@@ -93,6 +93,7 @@ class Daemon:
         coverage = {**plan.coverage(), RECEIPTS: Coverage(frozenset({Receiver.KIND}), float("inf"))}
         paging = replace(plan.paging, labels=ports.labels)
         self.assessment = Assessment.initial(Posture.initial(ports.clock.now(), coverage), paging)
+        self._expect()
         self.stop = asyncio.Event()
         self.log = structlog.get_logger()
         self.on_turn: Callable[[Assessment], None] = lambda assessment: None
@@ -140,6 +141,12 @@ class Daemon:
                 recalling = recall(parts[name], self.ports, self.inbox, self.plan.rules)
                 self._tasks[f"recall {name}"] = group.create_task(recalling, name=f"recall {name}")
             present = parts
+            self._expect()
+
+    def _expect(self) -> None:
+        """Who is to hear of pages, as of now."""
+        expected = tuple(e for outlet in self.receivers.values() if (e := outlet.expected()) is not None)
+        self.assessment = replace(self.assessment, paging=replace(self.assessment.paging, expected=expected))
 
     async def _drop(self, name: str) -> None:
         for task in (name, f"recall {name}"):

@@ -3,15 +3,19 @@
 At worst a page takes ``poll_interval + request_timeout x tries + turn + post_timeout + fallback_after``: until a change
 is seen by polling alone, is judged, and has gone around Alertmanagers that do not answer. That must be at most
 ``detection_budget`` (MiFID II RTS 6 Art. 16(5): five seconds).
+
+It holds for every source that looks itself at what enables execution (``Source.worst_look``): carriers of the switch,
+workloads, their environment. What services say of themselves (``ops_status``, ``safety_api``, ``heartbeats``) is a
+second word on what such a source sees, and is told in its own time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from watchdog.core import delivery
 from watchdog.outlets import Outlet
@@ -19,12 +23,23 @@ from watchdog.refusal import ConfigError
 from watchdog.sources import Source
 
 
+def _no_truth_value(value: object) -> object:
+    """``true`` is 1 to Python."""
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+NotTruth = BeforeValidator(_no_truth_value)
+Seconds = Annotated[float, NotTruth, Field(gt=0, le=86_400)]
+
+
 class Step(BaseModel):
     """Who is told of a Sev-0 that nobody has acknowledged so many seconds after its page: outlets by name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    after: float = Field(gt=0)
+    after: Seconds
     to: tuple[str, ...]
 
 
@@ -34,12 +49,12 @@ class Paging(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    detection_budget: float = Field(default=5.0, gt=0)
+    detection_budget: Seconds = 5.0
     over_budget: Literal["refuse", "warn"] = "refuse"
-    fallback_after: float = Field(default=1.0, gt=0)
-    readback_within: float = Field(default=10.0, gt=0)
+    fallback_after: Seconds = 1.0
+    readback_within: Seconds = 10.0
     escalation: tuple[Step, ...] = ()
-    turn: float = Field(default=0.1, gt=0)
+    turn: Seconds = 0.1
 
     @field_validator("escalation")
     @classmethod

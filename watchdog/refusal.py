@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import date
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from watchdog.core.redaction import hosts_only, is_sensitive, redacted
+from watchdog.core.redaction import is_sensitive, redacted, redacted_text
 
 LONGEST = 120
 """Characters of what was found that are shown."""
@@ -52,30 +53,62 @@ EXPECTED = {
 """By the type of a problem, as pydantic calls it: its own sentences speak of inputs, tuples and dataclasses."""
 _UNION = re.compile(r"^[\w-]+\[.*\]$")
 """The part of a place that names no key, but the branch of a union."""
+_ENDLESS = re.compile(r"(\S{200})\S{100,}")
 _CREDENTIALS = re.compile(r"(://)\S*@")
+_BEYOND_HOST = re.compile(r"(\bhttps?://[^/?#\s'\"]+)[/?#][^\s'\"]+", re.IGNORECASE)
 
 
 class ConfigError(Exception):
-    """One clear sentence: file, key, what was expected, what was found. Exit code 2."""
+    """One clear sentence: file, key, what was expected, what was found. Exit code 2. It shows no credentials in a URL,
+    and of a text without end its beginning."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__(_ENDLESS.sub(r"\1…", without_credentials(told)))
 
 
-def sentence(where: str, error: ValidationError, known: Mapping[str, Any]) -> str:
-    """Every problem in one line. ``known``: the keys that there are, and the values that they have unless one is stated
-    (of a section or stanza by itself: of what is within it, none)."""
-    told = [_problem(where, dict(problem), known) for problem in error.errors()]
-    return "; ".join(dict.fromkeys(told))
+def sentence(where: str, error: ValidationError, cls: type[Any]) -> str:
+    """Every problem in one line. ``cls``: the dataclass, or pydantic model, whose keys these are."""
+    told = dict[str, list[str]]()  # of the branches of a union, each says what it expects
+    for problem in error.errors():
+        place = [part for part in problem["loc"] if not _UNION.match(str(part))]
+        start, end = _problem(place, dict(problem), keys(cls, place[:-1] if problem["type"] in NO_SUCH_KEY else place))
+        told.setdefault(start, []).append(end)
+    return f"{where}: " + "; ".join(f"{start}{_merged(ends)}" for start, ends in told.items())
+
+
+def keys(cls: type[Any], place: Iterable[object] = ()) -> dict[str, Any]:
+    """The keys that there are at a place within ``cls``, and what they are unless they are stated; nowhere: none."""
+    for part in place:
+        if isinstance(part, str):
+            inner = _within(get_type_hints(cls).get(part)) if part in keys(cls) else None
+            if inner is None:
+                return {}
+            cls = inner
+    if issubclass(cls, BaseModel):
+        return {name: field.get_default() for name, field in cls.model_fields.items()}
+    return {field.name: None if field.default is MISSING else field.default for field in fields(cls) if field.init}
+
+
+def _within(hint: Any) -> type[Any] | None:
+    """The class whose keys stand under a key of this type."""
+    if isinstance(hint, type) and (is_dataclass(hint) or issubclass(hint, BaseModel)):
+        return hint
+    return next(filter(None, map(_within, get_args(hint))), None)
 
 
 def one_line(error: Exception) -> str:
-    return shown_text(" ".join(str(error).split()))
+    return without_credentials(" ".join(str(error).split()))
 
 
 def no_such_key(key: str, known: Iterable[str]) -> str:
-    """With the nearest ones, or else all."""
     names = list(known)
-    near = get_close_matches(key.rpartition(".")[2], names, n=3)
-    expected = " or ".join(near) if near else f"one of {', '.join(names)}" if names else ""
-    return f"{key}: no such key" + (f", expected {expected}" if expected else "")
+    return f"{key}: no such key" + (f", {one_of(names, key.rpartition('.')[2])}" if names else "")
+
+
+def one_of(names: Sequence[str], found: object) -> str:
+    """What was expected: the names nearest to what was found, or else all."""
+    near = get_close_matches(found, names, n=3) if isinstance(found, str) else []
+    return f"expected {' or '.join(near)}" if near else f"expected one of {', '.join(names)}"
 
 
 def shown(value: object, key: str = "") -> str:
@@ -87,19 +120,19 @@ def shown(value: object, key: str = "") -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        text = repr(shown_text(value))
+        text = repr(without_credentials(redacted_text(value)))
     elif isinstance(value, date):
         text = value.isoformat()
     elif isinstance(value, (list, tuple, dict)):
-        text = shown_text(repr(redacted(value)))
+        text = without_credentials(repr(redacted(value)))
     else:
         text = repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def shown_text(text: str) -> str:
-    """No credentials, and of a URL its host only: its path is often all that protects it."""
-    return hosts_only(_CREDENTIALS.sub(r"\1[redacted]@", text))
+def without_credentials(text: str) -> str:
+    """Of a URL its host only: its path is often all that protects it."""
+    return _BEYOND_HOST.sub(r"\1/…", _CREDENTIALS.sub(r"\1[redacted]@", text))
 
 
 def kind_of(value: object) -> str:
@@ -115,23 +148,35 @@ def kind_of(value: object) -> str:
     return next((told for kind, told in kinds if isinstance(value, kind)), f"a {type(value).__name__}")
 
 
-def _problem(where: str, problem: Mapping[str, Any], known: Mapping[str, Any]) -> str:
-    place = [str(part) for part in problem["loc"] if not _UNION.match(str(part))]
-    key, kind, found = ".".join(place), problem["type"], problem.get("input")
-    start = f"{where}: {key}: " if key else f"{where}: "
+def _problem(place: Sequence[object], problem: Mapping[str, Any], known: Mapping[str, Any]) -> tuple[str, str]:
+    """Where, and what is wrong there."""
+    key, kind, found = ".".join(map(str, place)), problem["type"], problem.get("input")
     if kind in NO_SUCH_KEY:
-        return f"{where}: {no_such_key(key, known if len(place) == 1 else ())}"
+        return "", no_such_key(key, known)
+    start = f"{key}: " if key else ""
     if kind in NO_VALUE:
-        return f"{start}expected a value, found nothing"
+        return start, "expected a value, found nothing"
     if kind == "value_error":
-        return start + _own(str(problem["msg"]), found, known if not place else {})
+        return start, _own(str(problem["msg"]), found, known)
     expected = EXPECTED.get(kind, "").format_map(problem.get("ctx", {})) or f"a value that fits ({kind})"
-    return f"{start}expected {expected}, found {shown(found, place[-1] if place else '')}"
+    return start, f"expected {expected}, found {shown(found, str(place[-1]) if place else '')}"
+
+
+def _merged(ends: Sequence[str]) -> str:
+    *others, last = dict.fromkeys(ends)
+    found = ", found " + last.rpartition(", found ")[2]
+    if not all(other.endswith(found) for other in others):
+        return "; ".join([*others, last])
+    return (
+        " or ".join([*(other.removesuffix(found) for other in others), last.removeprefix("expected ")])
+        if others
+        else last
+    )
 
 
 def _own(message: str, found: object, unless_stated: Mapping[str, Any]) -> str:
     """A sentence of ours, and what was found under the keys that it names, where it does not say so itself."""
-    message = shown_text(message.removeprefix("Value error, "))
+    message = without_credentials(message.removeprefix("Value error, "))
     if "found" in message:
         return message
     if not isinstance(found, Mapping):

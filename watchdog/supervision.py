@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -292,7 +292,7 @@ async def watch_over_outlet(
     backoff, log = Backoff(), structlog.get_logger().bind(outlet=outlet.name)
     refused: set[str] = set()
     while True:
-        batch = await outbox.take(outlet.renew_every)
+        batch = replace(await outbox.take(outlet.renew_every), report=inbox.report)
         receipts = await _publish(outlet, batch, ports)
         accepted = not receipts or any(receipt.accepted or receipt.final for receipt in receipts)
         if accepted and outlet.name in refused and outlet.name not in (receipt.receiver for receipt in receipts):

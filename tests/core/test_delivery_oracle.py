@@ -55,7 +55,8 @@ class Told:
 
     @property
     def over(self) -> bool:
-        return self.happened(RESOLVED) and (self.taken or bool(self.causes) or self.happened(ACKNOWLEDGED))
+        known = self.taken and (self.ever_heard() or self.sev is not Sev.SEV0)
+        return self.happened(RESOLVED) and (known or bool(self.causes) or self.happened(ACKNOWLEDGED))
 
     def first_taken(self) -> float | None:
         times = [e.at.mono for e in self.events if isinstance(e, Accepted) and e.peer]
@@ -74,7 +75,7 @@ class Told:
             late = {"unaccepted"} if now >= self.waits_since + PAGING.fallback_after else set()
         else:
             late = set()
-        if self.sev is not Sev.SEV0 or self.happened(RESOLVED):
+        if self.sev is not Sev.SEV0:
             return late
         read = [*self.newest().values()]
         if any(r.hearing is HEARD for r in read):

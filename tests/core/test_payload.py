@@ -96,6 +96,7 @@ def test_both_replicas_and_a_later_life_mean_the_same_page() -> None:
         replace(page(), sev=Sev.SEV1),
         page(alert("AnotherRule")),
         page(replace(alert(), told_at=T0.plus(60)), EdgeKind.REFIRED),
+        page(replace(alert(), told_at=T0.plus(2), again=1), EdgeKind.REFIRED),
         page(kind=EdgeKind.UNHEARD, why="unaccepted"),
         page(kind=EdgeKind.ESCALATED, why="nobody has acknowledged it within 300 s"),
     ],

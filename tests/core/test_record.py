@@ -144,7 +144,7 @@ def test_what_is_not_sound_is_refused(change: dict[str, Any]) -> None:
 
 OPTIONAL = {
     *("cleared_at", "onset", "excursion", "told_at", "acknowledged", "delivery", "ended_at", "rising_since"),
-    *("looked", "late"),
+    *("looked", "late", "again"),
 }
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from watchdog.core.alert import Acknowledgement, EdgeKind, Policy, Rise
 from watchdog.core.facts import Drill, OperatorEntry
-from watchdog.core.instant import exact
+from watchdog.core.instant import Instant, exact
 from watchdog.core.notice import fingerprint, labels_of
 from watchdog.core.observation import Coverage, Observation, Scope
 from watchdog.core.severity import Sev
@@ -206,11 +206,56 @@ def test_a_replica_that_starts_later_holds_to_what_was_said_before_it_began() ->
     """The word is read with its first look; what it pages itself, later, is not covered by it."""
     made = World(ABOVE_ZERO, coverage=PROMISED)
     made.turn(1, ran(1, 0), said(1, word(-20)))
-    assert made.assessment.words.by_alert[AGENT].through == START - timedelta(seconds=20)
+    [read] = made.assessment.words.by_alert[AGENT]
+    assert read.said.through == START - timedelta(seconds=20)
     blip(made)
     assert made.states() == {"ExecutionAboveZero breach": "latched"}
     made.turn(30, said(30, word(-20), word(25, entry="ack-2")))
     assert kinds(made) == ["acknowledged", "resolved"]
+
+
+def test_what_is_told_after_somebody_spoke_he_does_not_cover_though_the_wall_clock_steps_back_to_before_it() -> None:
+    """And his later word, which reaches less far on that clock, does."""
+    made = world()
+    blip(made)
+    made.turn(650)
+    made.turn(700, said(700, word(600)))
+    assert made.states() == {}
+
+    def stepped(seconds: float) -> Instant:
+        return replace(at(seconds), wall=at(seconds - 900).wall)
+
+    there, gone = (replace(seen, at=stepped(1000)) for seen in (ran(1000, 1), ran(1000, 0)))
+    made.assess(stepped(1000), there, gone)
+    assert made.states() == {"ExecutionAboveZero breach": "latched"}
+    made.assess(stepped(1100))
+    made.assess(stepped(1101), replace(said(1101, word(600), word(200, "ack-2")), at=stepped(1101)))
+    assert kinds(made) == ["acknowledged", "resolved"] and made.states() == {}
+
+
+def test_each_of_several_pages_right_after_each_other_is_known_from_the_others() -> None:
+    made, pages = world(), list[int]()
+    for seconds in (11.0, 12.0, 13.0, 25.0):
+        made.turn(seconds, ran(seconds, 1))
+        pages += [edge.alert.again for edge in made.assessment.edges if edge.kind.page]
+        made.turn(seconds + 0.1, ran(seconds + 0.1, 0))
+    assert pages == [0, 1, 2, 0]
+    assert [alert.again for alert in made.assessment.alerts.values()] == [0]
+
+
+def test_a_page_that_comes_right_after_the_last_one_was_acknowledged_is_another() -> None:
+    made = world()
+    blip(made, 11)
+    made.turn(12, said(12, word(11.5)))
+    assert made.states() == {}
+    blip(made, 13)
+    assert [alert.again for alert in made.assessment.alerts.values()] == [1]
+
+
+def test_of_two_that_begin_in_one_turn_the_second_is_another() -> None:
+    made = world(Policy(Sev.SEV0, rises=(Rise(Sev.SEV0, 1e6),)))
+    made.turn(12, ran(11, 1), ran(11.01, 0), ran(11.02, 1))
+    assert [edge.alert.again for edge in made.assessment.edges if edge.kind.page] == [0, 1]
 
 
 def test_words_that_are_read_again_unchanged_are_the_very_same() -> None:

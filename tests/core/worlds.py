@@ -81,7 +81,10 @@ class World:
         self.assessment = Assessment.initial(Posture.initial(at(0), promised))
 
     def turn(self, seconds: float, *observations: Observation) -> Assessment:
-        posture = self.assessment.posture.updated(at(seconds), observations)
+        return self.assess(at(seconds), *observations)
+
+    def assess(self, now: Instant, *observations: Observation) -> Assessment:
+        posture = self.assessment.posture.updated(now, observations)
         self.assessment = assess(self.assessment, posture, self.rules)
         return self.assessment
 

@@ -22,9 +22,9 @@ from watchdog.adapters.files import LocalFiles
 from watchdog.adapters.http import AioHttp, WebClients
 from watchdog.outlets import Batch, Outlet
 from watchdog.outlets.alertmanager import Alertmanager
-from watchdog.outlets.alertmanager.reach import Access, BasicAuth, Reach, Tls
 from watchdog.plugins import plugins
 from watchdog.ports import Connection, Ports, Unreachable
+from watchdog.reach import Access, BasicAuth, Reach, Tls
 from watchdog.refusal import ConfigError
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ import pytest
 from tests.alerts import T0, alert, fired, level, resolved, risen
 from tests.fakes import HandClock, Outside, ScriptedHttp
 from tests.outlets.levels import safe
-from watchdog.core.alert import Alert, Edge, EdgeKind
+from watchdog.core.alert import Alert, Description, Edge, EdgeKind
 from watchdog.core.assessment import Assessment
+from watchdog.core.instant import Instant
+from watchdog.core.notice import labels_of
 from watchdog.core.report import Accepted, Report
 from watchdog.core.severity import Sev
 from watchdog.outlets import Batch, Receipt
@@ -34,11 +37,14 @@ class Telling:
     outlet: Alertmanager = field(default_factory=lambda: Alertmanager(urls=(URL,)))
     clock: HandClock = field(default_factory=HandClock)
     http: ScriptedHttp = field(default_factory=ScriptedHttp)
+    reports: list[Report] = field(default_factory=list)  # of the last publish
 
     async def __call__(self, level: Assessment, *edges: Edge, renew: bool = False) -> list[Receipt]:
         self.http.requests.clear()
+        self.reports.clear()
         outside = Outside(clock=self.clock, http=self.http, labels={"cluster": "prod"})
-        return list(await self.outlet.publish(Batch(level, edges, renew), outside.ports()))
+        batch = Batch(level, edges, renew, report=self.reports.extend)
+        return list(await self.outlet.publish(batch, outside.ports()))
 
     async def about(self, *alerts: Alert, edges: Sequence[Edge] = ()) -> list[Receipt]:
         return await self(level(*alerts, at=self.clock.now()), *edges)
@@ -50,17 +56,15 @@ class Telling:
         return [one["labels"]["alertname"] for one in self.sent()]
 
 
-def reports(receipts: Sequence[Receipt]) -> list[Report]:
-    return [report for receipt in receipts for report in receipt.reports]
-
-
 async def test_each_page_that_is_taken_is_reported_once_however_often_it_is_renewed() -> None:
     tell, one = Telling(), page()
     tell.clock.pass_(1)
     taken = Accepted(one.identity, PEER, 0.0, T0.plus(1), T0.plus(1), peer=True)
-    assert reports(await tell.about(one, edges=[fired(one)])) == [taken]
+    await tell.about(one, edges=[fired(one)])
+    assert tell.reports == [taken]
     tell.clock.pass_(20)
-    assert reports(await tell.about(one)) == []
+    await tell.about(one)
+    assert tell.reports == []
     assert tell.names() == ["ExecutionWorkloadAboveZero"]
 
 
@@ -69,24 +73,39 @@ async def test_a_page_that_fires_again_or_rises_is_another_one() -> None:
     await tell.about(one, edges=[fired(one)])
     tell.clock.pass_(60)
     rise = risen(replace(one, told_at=T0.plus(60)), Sev.SEV0, 60)
-    (report,) = reports(await tell.about(rise.alert, edges=[rise]))
+    await tell.about(rise.alert, edges=[rise])
+    (report,) = tell.reports
     assert isinstance(report, Accepted) and report.told_at == 60.0
 
 
-async def test_what_it_took_before_it_failed_is_reported_with_the_failure() -> None:
+async def test_what_it_took_before_it_failed_is_reported() -> None:
     tell, one, minor = Telling(), page(), page("Minor", Sev.SEV2)
     tell.http.reply = lambda url, body: Answer(500 if b"Minor" in body else 200, {}, b"")
-    (receipt,) = await tell.about(one, minor, edges=[fired(one), fired(minor)])
-    assert (receipt.accepted, receipt.explanation) == (False, "Http500")
-    assert [r.identity for r in receipt.reports if isinstance(r, Accepted)] == [one.identity]
-    with pytest.raises(Unreachable):
-        await tell.about(one, minor, edges=[fired(one), fired(minor)])
+    for newly_taken in ([one.identity], []):
+        with pytest.raises(Unreachable, match="Http500"):
+            await tell.about(one, minor, edges=[fired(one), fired(minor)])
+        assert [report.identity for report in tell.reports if isinstance(report, Accepted)] == newly_taken
+
+
+async def test_a_page_that_is_taken_is_reported_before_what_follows_is_answered() -> None:
+    tell, one, minor = Telling(), page(), page("Minor", Sev.SEV2)
+    before = list[bool]()
+
+    def answer(url: str, body: bytes) -> Answer:
+        if b"Minor" in body:
+            before.append(bool(tell.reports))
+        return Answer(200, {}, b"")
+
+    tell.http.reply = answer
+    await tell.about(one, minor, edges=[fired(one), fired(minor)])
+    assert before == [True]
 
 
 async def test_a_restored_alert_is_told_at_once() -> None:
     tell, one = Telling(), page()
     await tell.about()
-    assert len(reports(await tell.about(one, edges=[Edge(EdgeKind.RESTORED, one, T0)]))) == 1
+    await tell.about(one, edges=[Edge(EdgeKind.RESTORED, one, T0)])
+    assert len(tell.reports) == 1
     assert tell.names() == ["ExecutionWorkloadAboveZero"]
 
 
@@ -161,3 +180,56 @@ async def test_the_watchdog_alert_comes_after_every_page() -> None:
     there = replace(safe(), alerts=level(one).alerts)
     await tell(there, fired(one), renew=True)
     assert tell.names() == ["ExecutionWorkloadAboveZero", "Watchdog"]
+
+
+@pytest.mark.parametrize("ahead", [0, 3600])
+@pytest.mark.parametrize("renewal", [5.0, 20.0])
+async def test_the_watchdog_alert_is_a_lease_of_four_renewals_on_the_peers_clock(renewal: float, ahead: float) -> None:
+    tell = Telling(Alertmanager(urls=(URL,), resend_interval=renewal))
+    date = {"date": format_datetime((tell.clock.wall + timedelta(seconds=ahead)), usegmt=True)}
+    tell.http.reply = Answer(200, date, b"")
+    await tell(safe())
+    (sent,) = tell.sent()
+    starts, ends = (datetime.fromisoformat(sent[name]) for name in ("startsAt", "endsAt"))
+    assert starts == tell.clock.wall + timedelta(seconds=ahead)
+    assert ends == starts + timedelta(seconds=4 * renewal)
+
+
+FAR = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
+"""A time that has no name in UTC."""
+
+
+async def test_an_alert_that_cannot_be_told_whole_is_told_bare_and_takes_no_other_with_it() -> None:
+    tell = Telling()
+    odd = replace(page("Odd"), active_since=Instant(FAR, -5.0))
+    others = [page(f"At{n}") for n in range(49)]
+    (receipt,) = await tell.about(odd, *others, edges=[fired(one) for one in (odd, *others)])
+    assert receipt.accepted and len(tell.reports) == len(tell.sent()) == 50
+    (told,) = (sent for sent in tell.sent() if sent["labels"]["alertname"] == "Odd")
+    assert told["labels"] == labels_of(odd, {"cluster": "prod"})
+    assert told["annotations"]["summary"].startswith(f"{odd.identity} (the rest cannot be told: OverflowError: ")
+    await tell.about(*others, edges=[resolved(odd, 9)])
+    assert [sent["labels"]["alertname"] for sent in tell.sent()] == ["Odd"]
+
+
+async def test_one_that_cannot_be_told_at_all_is_a_finding_until_it_is_over_and_takes_no_other_with_it() -> None:
+    tell, others = Telling(), [page(f"At{n}") for n in range(49)]
+    odd = replace(page("Odd"), description=Description({"name\ud800": "x"}, {}))
+    for _ in range(2):
+        receipt, refused = await tell.about(odd, *others, edges=[fired(one) for one in (odd, *others)])
+        assert receipt.accepted and not refused.accepted
+        assert refused.explanation.startswith(f"Refused: {odd.identity}: it cannot be encoded: UnicodeEncodeError: ")
+        assert len(tell.names()) == 49
+        tell.clock.pass_(20)
+    _, over = await tell.about(*others, edges=[resolved(odd, 40)])
+    assert (over.receiver, over.accepted) == (f"{PEER}/refused", True)
+
+
+async def test_one_that_cannot_be_told_beside_one_that_is_refused_takes_no_other_with_it() -> None:
+    tell, one, other = Telling(), page(), page("Refused")
+    tell.http.reply = lambda url, body: Answer(400 if b"Refused" in body else 200, {}, b"")
+    odd = replace(page("Odd"), description=Description({"name\ud800": "x"}, {}))
+    pages = (odd, other, one)
+    _, refused = await tell.about(*pages, edges=[fired(page) for page in pages])
+    assert [report.identity for report in tell.reports if isinstance(report, Accepted)] == [one.identity]
+    assert refused.explanation.count("Refused: ") == 2

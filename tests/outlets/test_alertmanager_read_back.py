@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from structlog.testing import capture_logs
 
-from tests.alerts import T0, alert, fired, level
+from tests.alerts import T0, alert, fired, level, resolved
 from tests.fakes import HandClock, Outside, ScriptedHttp
-from watchdog.core.alert import Alert
+from watchdog.core.alert import Alert, Edge
+from watchdog.core.assessment import Assessment
+from watchdog.core.delivery import Deliveries, Paging
 from watchdog.core.notice import fingerprint, labels_of
-from watchdog.core.report import Hearing, ReadBack
+from watchdog.core.report import Accepted, Hearing, ReadBack, Report
 from watchdog.outlets import Batch, Receipt
 from watchdog.outlets.alertmanager import Alertmanager
 from watchdog.outlets.alertmanager.read_back import AT_REST, FIRST, PACE, Reader
@@ -230,3 +234,67 @@ async def test_only_what_says_itself_which_alert_it_is_is_recalled(change: dict[
     peer = Peer([{**listed(), **times, "annotations": told}])
     recalled = await peer.reader.recalled(peer.outside.ports())
     assert [one.alert.identity for one in recalled] == ([] if change else [PAGE.identity])
+
+
+TOLD = {"subject": str(PAGE.identity.subject), "state": "firing", "incident": PAGE.incident}
+TIMES = {"startsAt": "2026-11-23T14:59:00Z", "updatedAt": "2026-11-23T14:59:30Z"}
+ODD_TIMES: Sequence[Any] = [
+    "2026-11-23T14:59:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00",
+    "10000-01-01T00:00:00Z", "soon", "", None, 1, {}, [],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", [*TIMES, "labels", "annotations"])
+@pytest.mark.parametrize("odd", ODD_TIMES)
+async def test_one_that_is_odd_is_not_recalled_with_a_reason_and_takes_no_other_with_it(field: str, odd: Any) -> None:
+    whole = {**listed(), **TIMES, "annotations": TOLD}
+    peer = Peer([{**whole, field: odd}, whole, "odd", None, {**whole, field: odd}])
+    with capture_logs() as lines:
+        recalled = await peer.reader.recalled(peer.outside.ports())
+    others = field in ("labels", "annotations") and odd == {}  # they say nothing of us
+    assert [one.alert.identity for one in recalled] == [PAGE.identity]
+    assert len(lines) == (2 if others else 4)
+    assert {(line["event"], line["log_level"]) for line in lines} == {("an alert is not recalled", "warning")}
+    assert all(line["detail"] for line in lines)
+
+
+@pytest.mark.parametrize("odd", [text for text in ODD_TIMES if isinstance(text, str)])
+async def test_an_annotation_that_is_no_time_of_our_age_is_not_reckoned_with(odd: str) -> None:
+    peer = Peer([{**listed(), **TIMES, "endsAt": odd, "annotations": {**TOLD, "active_since": odd, "told_at": odd}}])
+    (recalled,) = await peer.reader.recalled(peer.outside.ports())
+    assert recalled.alert.active_since == recalled.alert.told_at == recalled.alert.fired_at == T0.plus(-60)
+
+
+@pytest.mark.parametrize("ends", [text for text in ODD_TIMES if isinstance(text, str)])
+async def test_a_silence_whose_end_is_odd_is_still_one(ends: str) -> None:
+    peer = Peer([listed(state="suppressed", silencedBy=["s1"])], silences={"s1": {"endsAt": ends, "createdBy": "ops"}})
+    await peer.tell()
+    assert await peer.hears() == [(Hearing.UNHEARD, f"silenced by ops until {ends}")]
+
+
+def ended(one: Alert = PAGE) -> Assessment:
+    """It was taken, and ended before anybody asked."""
+    taken = Accepted(one.identity, "am", 0.0, T0, T0, peer=True)
+    turns: tuple[tuple[Sequence[Edge], Sequence[Report]], ...] = (([fired(one)], [taken]), ([resolved(one, 0.05)], []))
+    deliveries = Deliveries()
+    for edges, reports in turns:
+        deliveries, _ = deliveries.after(edges, reports, {}, Paging(peers=True), T0)
+    return replace(level(at=T0.plus(0.05)), deliveries=deliveries)
+
+
+async def test_what_ended_before_it_was_read_back_is_asked_for_and_is_ended_there_only_then() -> None:
+    peer, over = Peer([listed("suppressed", silencedBy=["s1"])]), ended()
+    await peer.tell()
+    peer.http.requests.clear()
+    await peer.told.publish(Batch(over, (resolved(PAGE, 0.05),)), peer.outside.ports())
+    peer.clock.pass_(20)
+    await peer.told.publish(Batch(over, renew=True), peer.outside.ports())
+    assert all(body == b"[]" or b"Watchdog" in body for _, body in peer.http.requests), "it would not be listed"
+    (receipt,) = await peer.reader.publish(Batch(over, renew=True), peer.outside.ports())
+    (report,) = receipt.reports
+    assert isinstance(report, ReadBack)
+    assert (report.identity, report.hearing) == (PAGE.identity, Hearing.UNHEARD)
+    peer.http.requests.clear()
+    await peer.told.publish(Batch(level(at=peer.clock.now()), renew=True), peer.outside.ports())
+    (told,) = (sent for _, body in peer.http.requests for sent in json.loads(body) if sent["labels"].get("sev"))
+    assert told["endsAt"] == "2026-11-23T15:00:00.050Z"

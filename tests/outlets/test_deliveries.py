@@ -13,7 +13,7 @@ from tests.fakes import HandClock, Outside
 from tests.outlets.test_metrics import samples
 from watchdog.core.alert import Alert, Edge
 from watchdog.core.assessment import Assessment
-from watchdog.core.delivery import CAUSES, Deliveries, Paging, Step
+from watchdog.core.delivery import CAUSES, Deliveries, Expected, Paging, Step, When
 from watchdog.core.incident import after, opened
 from watchdog.core.notice import fingerprint
 from watchdog.core.posture import Posture
@@ -99,6 +99,15 @@ async def test_a_page_is_told_with_every_instant_and_its_milliseconds() -> None:
         "acknowledged": None,
         "ended": False,
     }  # fmt: skip
+
+
+async def test_who_is_there_to_hear_of_pages_is_told_although_there_is_no_page() -> None:
+    there = (Expected("am-0", When.ALWAYS, Sev.SEV3, peer=True), Expected("spare", When.FALLBACK, Sev.SEV1))
+    of = replace(level((0, (), ())), paging=replace(PAGING, expected=there))
+    assert json.loads(await shown(of, "/api/v1/deliveries"))["expected"] == [
+        {"receiver": "am-0", "peer": True, "when": "always", "sev": 3},
+        {"receiver": "spare", "peer": False, "when": "fallback", "sev": 1},
+    ]
 
 
 async def test_the_time_from_the_condition_to_its_page_is_told() -> None:

@@ -21,7 +21,7 @@ from watchdog.adapters.http import AioHttp
 from watchdog.core.alert import Alert, Edge, EdgeKind, State
 from watchdog.core.instant import Instant
 from watchdog.core.notice import labels_of
-from watchdog.core.report import Accepted, Hearing, ReadBack
+from watchdog.core.report import Accepted, Hearing, ReadBack, Report
 from watchdog.core.severity import Sev
 from watchdog.outlets import Batch
 from watchdog.outlets.alertmanager import Alertmanager
@@ -70,8 +70,9 @@ class Told:
         self.peer, self.reader = Alertmanager(urls=(url,)).parts()
 
     async def tell(self) -> Accepted:
-        receipts = await self.peer.publish(self._batch(), self.ports)
-        (accepted,) = (report for receipt in receipts for report in receipt.reports)
+        reports = list[Report]()
+        await self.peer.publish(replace(self._batch(), report=reports.extend), self.ports)
+        (accepted,) = reports
         assert isinstance(accepted, Accepted)
         return accepted
 
@@ -212,9 +213,10 @@ async def test_only_a_sev_0_is_asked_about(alertmanager_binary: str, tmp_path: P
     async with running(alertmanager_binary, tmp_path) as real:
         outlet, reader = Alertmanager(urls=(real.url,)).parts()
         minor = replace(alert("MarketDataStale", Sev.SEV1, since=now()), told_at=now())
-        batch = Batch(level(minor, at=now()), (Edge(EdgeKind.FIRED, minor, now()),), renew=True)
-        (receipt,) = await outlet.publish(batch, ports)
-        assert len(receipt.reports) == 1
+        edges, reports = (Edge(EdgeKind.FIRED, minor, now()),), list[Report]()
+        batch = Batch(level(minor, at=now()), edges, renew=True, report=reports.extend)
+        await outlet.publish(batch, ports)
+        assert len(reports) == 1
         assert await reader.publish(batch, ports) == ()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -17,9 +19,11 @@ from tests.outlets.hooks import (
     receiver,
     unheard,
 )
+from watchdog.core.alert import Description
+from watchdog.core.instant import Instant
 from watchdog.core.severity import Sev
 from watchdog.outlets import Batch
-from watchdog.outlets.webhook.channel import asked_to_wait
+from watchdog.outlets.webhook.channel import Call, asked_to_wait
 from watchdog.ports import Answer, Unreachable
 
 
@@ -230,3 +234,54 @@ async def test_a_secret_that_is_missing_is_found_before_the_first_page() -> None
     async with called(hook, hmac_key_file="/key") as told:
         assert await told.part.publish(Batch(level(), (), True), told.ports) == []
     assert told.part.renew_every == 30.0 and hook.heard == []
+
+
+FAR = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
+"""A time that has no name in UTC."""
+
+
+async def test_an_alert_that_cannot_be_told_whole_is_told_bare_and_takes_no_other_with_it() -> None:
+    odd = replace(execution(1), active_since=Instant(FAR, -5.0))
+    pages = [odd, *(execution(number) for number in range(2, 20))]
+    hook = Hook()
+    async with called(hook) as told:
+        (receipt,) = await told(*pages, edges=[fired(page) for page in pages])
+        assert receipt.accepted and len(receipt.reports) == 19
+        await told(*pages[1:], edges=[resolved(odd, 9)])
+    (bare,) = (heard.body["alerts"][0] for heard in hook.heard if heard.brief == "Number1 0 firing")
+    assert bare["annotations"]["summary"].startswith(f"{odd.identity} (the rest cannot be told: OverflowError: ")
+    assert bare["startsAt"] == "2026-11-23T15:00:00.000Z" and len(hook.heard) == 20
+
+
+async def test_one_that_cannot_be_told_at_all_is_a_finding_and_takes_no_other_with_it() -> None:
+    odd = replace(execution(1), description=Description({"name\ud800": "x"}, {}))
+    pages = [odd, *(execution(number) for number in range(2, 20))]
+    hook = Hook()
+    async with called(hook) as told:
+        receipt, refused = await told(*pages, edges=[fired(page) for page in pages])
+    assert receipt.accepted and len(receipt.reports) == len(hook.heard) == 18
+    assert (refused.receiver, refused.accepted, refused.final) == ("pager/refused", False, True)
+    assert refused.explanation.startswith(f"Refused: {odd.identity}: it cannot be encoded: UnicodeEncodeError: ")
+
+
+async def test_what_nobody_foresaw_of_one_page_takes_no_other_with_it_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    send = Call.send
+
+    async def fails(call: Call, body: bytes, attributes: Mapping[str, str]) -> str:
+        if b"Number1" in body:
+            raise LookupError("cannot call https://x/secret")
+        return await send(call, body, attributes)
+
+    monkeypatch.setattr(Call, "send", fails)
+    pages = [execution(number) for number in (*range(10, 20), 2, 3, 4)]  # ten of them fail, more than go at once
+    edges = [fired(page, number) for number, page in enumerate(reversed(pages))]
+    hook = Hook()
+    async with called(hook) as told:
+        (receipt,) = await told(*pages, edges=edges)
+        assert not receipt.accepted and len(receipt.reports) == 3
+        assert receipt.explanation == "LookupError: cannot call https://x/…; 10 alerts to go"
+        monkeypatch.undo()
+        (receipt,) = await told(*pages, edges=edges)
+    assert receipt.accepted and len(receipt.reports) == 10 and len(hook.heard) == 13

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from watchdog.reports import Exit
-from watchdog.reports.drill import Outcome, Page, complete, outcome, page_of, refusing, text
+from watchdog.reports.drill import Expected, Outcome, Page, complete, decoded, outcome, refusing, text
 
 ASKED = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 PEER = {"receiver": "alertmanager/am-0:9093", "peer": True, "posted_ms": 3.1, "accepted_ms": 12.4}
@@ -17,17 +18,17 @@ DIRECT = {"receiver": "telephone", "peer": False, "posted_ms": 2.0, "accepted_ms
 HEARD = {"peer": "alertmanager/am-0:9093", "hearing": "heard", "why": "to receiver page", "at_ms": 80.5}
 
 
-def page(receivers: list[dict[str, Any]], *read_back: dict[str, Any], sev: int = 0) -> Page:
+def page(receivers: list[dict[str, Any]], *read_back: dict[str, Any], sev: int = 0, around: Sequence[str] = ()) -> Page:
     told = {"labels": {"entry": "drill-1"}, "drill": True, "sev": sev, "told_at": "2026-11-23T15:00:00.412Z"}
-    other = {**told, "labels": {"entry": "drill-0"}, "receivers": [], "read_back": []}
-    shown = {"deliveries": [other, {**told, "receivers": receivers, "read_back": list(read_back)}]}
-    found = page_of(json.dumps(shown).encode(), "drill-1")
+    other = {**told, "labels": {"entry": "drill-0"}, "receivers": [], "read_back": [], "around": []}
+    shown = {**other, **told, "receivers": receivers, "read_back": list(read_back), "around": around}
+    found = decoded(json.dumps({"expected": [], "deliveries": [other, shown]}).encode()).page("drill-1")
     assert found is not None
     return found
 
 
-def told(of: Page, **refused: str) -> Outcome:
-    return outcome(of, "drill-1", ASKED, refused)
+def told(of: Page, *expected: Expected, **refused: str) -> Outcome:
+    return outcome(of, expected, "drill-1", ASKED, refused)
 
 
 def test_the_table_has_each_part_of_the_path_in_milliseconds() -> None:
@@ -61,6 +62,33 @@ def test_a_receiver_that_did_not_hear_outweighs_one_of_which_it_cannot_be_told(
     assert told(of).as_json()["arrived"] in (True, False, None)
 
 
+PHONE, SPARE = Expected("telephone", "always", 0), Expected("spare", "fallback", 3)
+LEAD = Expected("lead", "escalation", 3)
+
+
+@pytest.mark.parametrize(
+    ("of", "expected", "said"),
+    [
+        (page([PEER], HEARD), PHONE, "never called"),
+        (page([PEER], sev=1), PHONE, "not needed (hears of Sev-0 at the mildest)"),
+        (page([PEER], HEARD), SPARE, "not needed (fallback)"),
+        (page([PEER], HEARD, around=["silenced"]), SPARE, "never called"),
+        (page([PEER], HEARD), LEAD, "not needed (escalation)"),
+    ],
+)
+def test_who_was_expected_and_got_nothing_is_shown_as_such(of: Page, expected: Expected, said: str) -> None:
+    outcome = told(of, Expected("alertmanager/am-0:9093", "always", 3), expected)
+    assert [row.receiver for row in outcome.rows] == ["alertmanager/am-0:9093", expected.receiver]
+    assert outcome.rows[1].said == said
+    assert outcome.exit is (Exit.FINDING if said == "never called" else Exit.FINE)
+    assert f"{expected.receiver}  " in text(outcome) and said in text(outcome)
+
+
+def test_why_one_did_not_take_it_is_said_rather_than_that_it_was_never_called() -> None:
+    (row,) = told(page([]), PHONE, telephone="Http500").rows
+    assert row.said == "not taken: Http500"
+
+
 def test_it_is_complete_once_everybody_who_took_a_sev_0_has_said_whether_it_is_heard() -> None:
     assert complete(page([PEER, DIRECT], HEARD)) and complete(page([PEER], sev=1)) and complete(page([DIRECT]))
     assert not complete(page([PEER])) and not complete(page([]))
@@ -79,6 +107,6 @@ def test_a_receiver_that_refuses_alerts_is_one_that_does_not_take_them() -> None
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"deliveries": 1}', b'{"facts": 1}', b"\xff"])
 def test_what_is_no_watchdogs_answer_is_said_to_be_none(body: bytes) -> None:
     with pytest.raises(ValueError, match="expected a watchdog"):
-        page_of(body, "drill-1")
+        decoded(body)
     with pytest.raises(ValueError, match="expected a watchdog"):
         refusing(body)

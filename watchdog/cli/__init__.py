@@ -6,16 +6,19 @@ Exit codes: 0 fine, GO; 1 a finding, NO-GO; 2 could not tell, or wrong usage or 
 
 from __future__ import annotations
 
-import argparse
 import io
+import os
 import sys
 from collections.abc import Sequence
 from types import TracebackType
 
 from watchdog import __version__
 from watchdog.cli import ack, check, coverage, demo, drill, ledger, note, rules, run, status
-from watchdog.cli.usage import Command, refuse
+from watchdog.cli.usage import Command, Parser, refuse
 from watchdog.reports import Exit
+
+INTERRUPTED = 130
+"""As a shell says it of a process that SIGINT ended: 128 + 2."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,21 +28,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows ASCII only still gets the rest of the line
-    options = _parser().parse_args(arguments)
-    command: Command = options.command
     try:
-        return command(options)
+        try:
+            options = _parser().parse_args(arguments)
+            command: Command = options.command
+            return command(options)
+        finally:
+            sys.stdout.flush()  # here, where somebody hears that nobody reads it
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush of the interpreter's end
         return Exit.UNTOLD
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="watchdog", description="Knows that a trading platform cannot trade when it must not."
-    )
+def _parser() -> Parser:
+    parser = Parser(prog="watchdog", description="Knows that a trading platform cannot trade when it must not.")
     parser.add_argument("--version", action="version", version=f"watchdog {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for module in (run, check, status, coverage, demo, rules, ack, note, drill, ledger):

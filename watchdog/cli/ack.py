@@ -7,7 +7,8 @@ import asyncio
 import sys
 
 from watchdog.cli.saying import add_saying, say
-from watchdog.cli.usage import HERE, Commands, add_command, refuse, time
+from watchdog.cli.usage import Commands, add_command, add_url, refuse, time
+from watchdog.reports import Exit
 
 LIMIT = 1 << 26
 """Bytes of an answer."""
@@ -23,7 +24,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--through", type=time, metavar="TIME", help="cover what was told up to then (RFC 3339; what is listed now)"
     )
-    parser.add_argument("--url", default=HERE, help=f"where the daemon serves ({HERE})")
+    add_url(parser)
 
 
 def ack(options: argparse.Namespace) -> int:
@@ -46,9 +47,14 @@ def ack(options: argparse.Namespace) -> int:
             "it is stuck, or the clocks differ"
         )
     through = options.through or as_of
-    print(f"watchdog: what was told up to {exact(through)} of {alert}", file=sys.stderr)
+    told_at = from_rfc3339(alert.record.told_at or "")
+    if told_at is not None and through < told_at:
+        return refuse(f"--through: expected {exact(told_at)} or later, when {alert} was told, found {exact(through)}")
     said = {"verb": "ack", "alert": alert.fingerprint, "through": exact(through)}
-    return say(options, f"ack-{alert.fingerprint}", max(now, as_of), said)
+    code = say(options, f"ack-{alert.fingerprint}", max(now, as_of), said)
+    if code is Exit.FINE:
+        print(f"watchdog: what was told up to {exact(through)} of {alert}", file=sys.stderr)
+    return code
 
 
 async def _fetched(url: str) -> bytes:

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchdog.cli.usage import HERE, Commands, add_command, refuse, seconds
+from watchdog.cli.usage import Commands, add_command, add_url, refuse, seconds
 
 if TYPE_CHECKING:
     from watchdog.config import Configuration
@@ -22,7 +22,7 @@ def add(commands: Commands) -> None:
     does = "what is observed, what is not, and why"
     parser = add_command(commands, "coverage", coverage, does, "coverage --config config/watchdog.yaml --json")
     asked = parser.add_mutually_exclusive_group()
-    asked.add_argument("--url", default=HERE, help=f"ask the daemon that serves there ({HERE})")
+    add_url(asked)
     asked.add_argument("--config", type=Path, metavar="FILE", help="look once, with this configuration, instead")
     parser.add_argument("--within", type=seconds, default=10.0, metavar="SECONDS", help="how long to look at most (10)")
     parser.add_argument("--json", action="store_true", help="print JSON")

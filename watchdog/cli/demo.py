@@ -44,6 +44,8 @@ def demo(options: argparse.Namespace) -> int:
         return _play(scenario, options) if scenario and options.exit else _serve(scenario, options)
     except ConfigError as error:
         return refuse(str(error))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         return refuse(error.strerror or str(error))
 

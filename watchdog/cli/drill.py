@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from watchdog.cli.saying import add_saying, compact, say
-from watchdog.cli.usage import HERE, Commands, add_command, refuse, seconds
+from watchdog.cli.usage import Commands, add_command, add_url, refuse, seconds
 from watchdog.reports import Exit
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
     parser = add_command(commands, "drill", drill, does, "drill --sev 0 --by ann --why 'the weekly drill'")
     parser.add_argument("--sev", type=int, choices=(0, 1), default=0, help="what it is worth (0)")
     add_saying(parser)
-    parser.add_argument("--url", default=HERE, help=f"where the daemon serves ({HERE})")
+    add_url(parser)
     parser.add_argument(
         "--wait", type=seconds, default=60.0, metavar="SECONDS", help="how long to wait for it at most (60)"
     )
@@ -71,7 +71,8 @@ async def _watched(url: str, entry: str, asked: datetime, wait: float) -> Outcom
     newest: Page | None = None
     async with AioHttp() as http:
         while (now := clock.now()).mono < over_at.mono:
-            page = report.page_of(await _get(http, f"{url}/api/v1/deliveries"), entry)
+            told = report.decoded(await _get(http, f"{url}/api/v1/deliveries"))
+            page = told.page(entry)
             if page is not None and page != newest:
                 newest, changed = page, now
             over = page is None or report.complete(page)  # it ended, or there is nothing to wait for
@@ -81,7 +82,7 @@ async def _watched(url: str, entry: str, asked: datetime, wait: float) -> Outcom
         if newest is None:
             return None
         refused = report.refusing(await _get(http, f"{url}/api/v1/posture"))
-    return report.outcome(newest, entry, asked, refused)
+    return report.outcome(newest, told.expected, entry, asked, refused)
 
 
 async def _get(http: Http, url: str) -> bytes:

@@ -43,6 +43,8 @@ def show(options: argparse.Namespace) -> int:
                     print(_text(parse(line)))
                 except NotAnEntry as error:
                     print(f"?? {segment.name}, line {number}: {_printable(str(error))}")
+    except BrokenPipeError:
+        raise
     except OSError as error:
         return refuse(f"{options.path}: {error.strerror or error}")
     return Exit.FINE

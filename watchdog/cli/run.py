@@ -31,6 +31,8 @@ def run(options: argparse.Namespace) -> int:
         asyncio.run(_serve(load(options.config)))
     except ConfigError as error:
         return refuse(str(error))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         return refuse(error.strerror or str(error))
     return Exit.FINE

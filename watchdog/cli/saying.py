@@ -90,7 +90,9 @@ def place_of(options: argparse.Namespace) -> Place:
     from watchdog.sources.operator import Operator
 
     stanzas = document(options.config).get("sources")
-    ours = [s for s in stanzas if isinstance(s, dict) and s.get("kind") == "operator"] if stanzas else []
+    ours = (
+        [s for s in stanzas if isinstance(s, dict) and s.get("kind") == "operator"] if isinstance(stanzas, list) else []
+    )
     for source in plugins(options.config, "sources", ours, Source, {}):  # type: ignore[type-abstract]
         if isinstance(source, Operator):
             return Place(source.namespace, source.config_map, source.file)

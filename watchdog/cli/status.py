@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import json
 
-from watchdog.cli.usage import HERE, Commands, add_command, refuse
+from watchdog.cli.usage import HERE, Commands, add_command, add_url, refuse
 
 PATHS = {"health": "/healthz", "alerts": "/api/v1/alerts"}
 LIMIT = 1 << 26
@@ -15,7 +15,7 @@ LIMIT = 1 << 26
 
 def add(commands: Commands) -> None:
     parser = add_command(commands, "status", status, "what a running daemon says", f"status --url {HERE}")
-    parser.add_argument("--url", default=HERE, help=f"where it serves ({HERE})")
+    add_url(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -9,14 +9,23 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from watchdog.reports import Exit
 
 HERE = "http://127.0.0.1:8080"
 """Where a daemon serves unless told otherwise."""
 
+
+class Parser(argparse.ArgumentParser):
+    """Wrong usage is one sentence, without the usage in front of it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(Exit.UNTOLD, f"{self.prog}: {message}; {self.prog} --help tells how it is used\n")
+
+
 Command: TypeAlias = Callable[[argparse.Namespace], int]
+Options: TypeAlias = "argparse.ArgumentParser | argparse._MutuallyExclusiveGroup"
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -28,6 +37,20 @@ def add_command(commands: Commands, name: str, command: Command, does: str, exam
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration, YAML")
+
+
+def add_url(parser: Options) -> None:
+    parser.add_argument("--url", type=url, default=HERE, help=f"where the daemon serves ({HERE})")
+
+
+def url(text: str) -> str:
+    """Without a slash at its end. Raises ``ArgumentTypeError``."""
+    from watchdog.core.address import is_http_url
+
+    if not is_http_url(text) or "@" in text:
+        found = "one with a user or password" if "@" in text else repr(text)
+        raise argparse.ArgumentTypeError(f"expected an http(s) URL, such as {HERE}, found {found}")
+    return text.rstrip("/")
 
 
 def seconds(text: str) -> float:

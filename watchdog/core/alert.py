@@ -17,11 +17,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from math import inf
 from typing import NamedTuple
 
 from watchdog.core.facts import Drill, Excursion, Subject
 from watchdog.core.instant import Instant
 from watchdog.core.severity import Sev
+
+SAME_PAGE = 10
+"""Seconds: replicas that look at different instants see one page begin within the same so many, mostly."""
 
 
 class Cause(StrEnum):
@@ -136,6 +140,7 @@ class Alert:
     acknowledged: Acknowledgement | None = None  # it covers the newest page
     looked: Looked | None = None  # when it last fired, rose, latched: what had been looked at
     late: int = 0  # the revision of the write that its newest page told of, where that was told late
+    again: int = 0  # pages of it that came right before the newest one: which of them that is
 
     @property
     def open(self) -> bool:
@@ -150,10 +155,23 @@ class Alert:
         """Nothing is wrong: somebody practises. It is told like any other, and counts in no verdict on the platform."""
         return self.identity.subject.kind == Drill.KIND
 
-    def covered_by(self, acknowledgement: Acknowledgement) -> bool:
+    def covered_by(self, acknowledgement: Acknowledgement, heard: float = inf) -> bool:
+        """``heard``: the monotonic second at which it had been said; what is told after that it does not cover,
+        whatever the wall clock says then."""
         if not self.open or self.told_at is None:
             return False
-        return self.told_at.wall <= acknowledgement.through or self.happened_by(self.late, acknowledgement)
+        told = self.told_at.mono <= heard and self.told_at.wall <= acknowledgement.through
+        return told or self.happened_by(self.late, acknowledgement)
+
+    @property
+    def page(self) -> int:
+        """When its newest page was told, in whole ``SAME_PAGE``."""
+        at = self.told_at or self.fired_at or self.active_since
+        return int(at.wall.timestamp()) // SAME_PAGE
+
+    def follows(self, other: Alert) -> bool:
+        """Whether its newest page came so soon after that of ``other`` that the time alone does not tell them apart."""
+        return self.page <= other.page
 
     def happened_by(self, revision: int, acknowledgement: Acknowledgement) -> bool:
         """Whether a write that is told of late had happened when what is acknowledged was told."""

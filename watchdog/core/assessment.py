@@ -113,7 +113,7 @@ class _Turn:
         self.audited = previous.audited
         self.changed = {change.subject for change in posture.changes}
         self.watchdog = _watchdog(posture)
-        self.words = previous.words.after(posture.changes, previous.at.wall)
+        self.words = previous.words.after(posture.changes, previous.at)
         self.waiting = dict(previous.restoration.waiting)
         self.restored: list[Recalled] = []
         self.ended: dict[Identity, Ended] = {}  # in an earlier life, or with a replica
@@ -150,7 +150,7 @@ class _Turn:
         now = recalled.alert if before is None else merged(*(alert for alert in pair if alert is not None))
         if before is not None and before.open and before.told_at and before.told_at.mono > recalled.as_of.mono:
             told = replace(now, told_at=before.told_at, acknowledged=before.acknowledged)  # a page that it cannot know
-            now = replace(told, late=before.late)
+            now = replace(told, late=before.late, again=before.again)
         if before is None and self._beyond_bound(now):
             return
         self.restored.append(of_page(recalled, now))
@@ -303,9 +303,13 @@ class _Turn:
         return self.alerts[identity] if identity in self.alerts else self.previous.alerts.get(identity)
 
     def _said_already(self, identity: Identity, alert: Alert | None, late: int) -> bool:
-        over = self.ended.get(identity) or self.previous.restoration.ended.get(identity)
-        said = alert or (over.alert if over is not None else None)
+        said = alert or self._over(identity)
         return said is not None and said.said_already(late)
+
+    def _over(self, identity: Identity) -> Alert | None:
+        """The last one, that has ended."""
+        over = self.ended.get(identity) or self.previous.restoration.ended.get(identity)
+        return None if over is None else over.alert
 
     def _put(self, identity: Identity, before: Alert | None, now: Alert | None, late: int = 0) -> None:
         if before is None and now is None:
@@ -315,16 +319,23 @@ class _Turn:
         if before is None and now is not None and self._beyond_bound(now):
             return
         if (happened := edge(before, now, self.at)) is not None:
-            now = self._looked(now, late if happened.kind.page else None)
-            self.edges.append(happened if now is None else replace(happened, alert=now))
+            if now is None:
+                self.ended[identity] = Ended(happened.alert, self.at)
+            else:
+                now = self._looked(self._counted(now, before) if happened.kind.page else now, late, happened.kind.page)
+                happened = replace(happened, alert=now)
+            self.edges.append(happened)
         self._keep(identity, before, now)
 
-    def _looked(self, now: Alert | None, late: int | None) -> Alert | None:
+    def _counted(self, now: Alert, before: Alert | None) -> Alert:
+        """Which it is of several pages right after each other."""
+        last = before if before is not None and before.open else self._over(now.identity)
+        return replace(now, again=0 if last is None or not now.follows(last) else last.again + 1)
+
+    def _looked(self, now: Alert, late: int, page: bool) -> Alert:
         """With what had been looked at when this happened to it. A page that tells late moves nothing on: what it
         tells of had happened by the look before."""
-        if now is None:
-            return None
-        told = now if late is None else replace(now, late=late)
+        told = replace(now, late=late) if page else now
         if told.late and told.looked is not None:
             return told
         return replace(told, looked=Looked(self.posture.revision, self.at) if self.posture.revision else None)

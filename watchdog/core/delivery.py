@@ -4,6 +4,7 @@
   ended meanwhile: that it was there is worth the page.
 * Every peer that answers says that nobody will hear of a Sev-0, or none can say so for ``readback_within``: likewise.
   One peer through which it is heard is enough, and what was heard once is not lost by a later silence of read-back.
+  A Sev-0 that ended meanwhile is asked for all the same: who heard of it is not known yet.
 * Nobody has acknowledged a Sev-0 after each of ``escalation``'s delays: ``EdgeKind.ESCALATED``, to its receivers.
 
 Once a page (``Alert.told_at``) and cause, and never after its acknowledgement. An alert that flaps cannot put its page
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import TypeVar
 
 from watchdog.core.agenda import Agenda
@@ -41,17 +43,36 @@ class Step:
     receivers: tuple[str, ...]
 
 
+class When(StrEnum):
+    """Which pages go to a receiver."""
+
+    ALWAYS = "always"
+    FALLBACK = "fallback"  # those that nobody else hears of
+    ESCALATION = "escalation"  # those that escalate to it
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A receiver that is there to hear of pages, down to the mildest Sev of which it hears."""
+
+    receiver: str
+    when: When
+    mildest: Sev
+    peer: bool = False  # an Alertmanager
+
+
 @dataclass(frozen=True, slots=True)
 class Paging:
     """How pages are to arrive. Seconds. ``peers``: Alertmanagers are configured, so that their silence means
     something, or receivers that stand in for them. ``escalation``: by rising delay. ``labels`` are those that every
-    alert carries (they are part of its fingerprint)."""
+    alert carries (they are part of its fingerprint). ``expected``: who is told as of now, for peers come and go."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
     peers: bool = False
     fallback_after: float = 1.0
     readback_within: float = 10.0
     escalation: tuple[Step, ...] = ()
+    expected: tuple[Expected, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +88,19 @@ class Delivery:
     waits_since: Instant | None = None  # for a peer to take it, where that is not told_at: told again, or flapping
     unsure_since: Instant | None = None  # a peer took it, and none has yet said that somebody hears of it
     heard: bool = False  # a peer has said so, once
-    ended: bool = False  # before anybody took it
+    ended: bool = False  # its alert is over
+
+    @property
+    def unread(self) -> bool:
+        """Over, and nobody could say yet whether anybody heard of it: peers are asked for as long as they list it."""
+        return self.ended and self.alert.sev is Sev.SEV0
+
+    @property
+    def settled(self) -> bool:
+        """Nothing more has to be found out of an alert that is over."""
+        if self.around or self.alert.acknowledged is not None:
+            return True
+        return self.taken and (self.heard or self.alert.sev is not Sev.SEV0)
 
     @property
     def taken(self) -> bool:
@@ -83,8 +116,9 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """Of every page at Sev-0 and Sev-1: those that are open, and those that ended before anybody took them (no longer
-    than ``fallback_after``). So there are no more than alerts."""
+    """Of every page at Sev-0 and Sev-1: those that are open, and those that ended before anybody took them or, at
+    Sev-0, before anybody was known to hear of them (no longer than ``fallback_after`` and ``readback_within``). So
+    there are no more than alerts."""
 
     of: Table[Identity, Delivery] = field(default_factory=Table)
     agenda: Agenda[Identity] = field(default_factory=Agenda)
@@ -190,8 +224,7 @@ class _Turn:
         return replace(delivery, escalated=delivery.escalated + len(due))
 
     def _keep(self, identity: Identity, delivery: Delivery) -> None:
-        known = delivery.taken or delivery.around or delivery.alert.acknowledged is not None
-        over = delivery.ended and (known or not self.paging.peers)
+        over = delivery.ended and (delivery.settled or not self.paging.peers)
         self.now[identity] = None if over else delivery
         self.agenda = self.agenda.with_(identity, None if over else _next(delivery, self.paging))
 
@@ -253,8 +286,7 @@ def _newest(by_name: Mapping[str, V]) -> Mapping[str, V]:
 
 
 def _read(delivery: Delivery, paging: Paging) -> bool:
-    """Read-back is asked for a Sev-0 that is still there."""
-    return paging.peers and delivery.alert.sev is Sev.SEV0 and not delivery.ended
+    return paging.peers and delivery.alert.sev is Sev.SEV0
 
 
 def _waits(delivery: Delivery, paging: Paging) -> tuple[float, str] | None:

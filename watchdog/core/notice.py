@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
+from hashlib import sha256
 
-from watchdog.core.alert import Alert
+from watchdog.core.alert import Alert, Description
 from watchdog.core.facts import Excursion
-from watchdog.core.instant import rfc3339
+from watchdog.core.instant import Instant, rfc3339
 from watchdog.core.severity import Sev
 
 OFFSET, PRIME = 0xCBF29CE484222325, 0x100000001B3
 LABEL_LIMIT, TEXT_LIMIT = 256, 2_000
 """Characters of a label's value, and of an annotation."""
+DIGEST = 12
+"""Hexadecimal digits of SHA-256 at the end of a label's value that is not told whole."""
+ODD = (ArithmeticError, AttributeError, TypeError, ValueError)
+"""What data that nobody foresaw raises where it is encoded: one alert's must not take another's page with it."""
 
 
 def labels_of(alert: Alert, common: Mapping[str, str], sev: Sev | None = None) -> dict[str, str]:
@@ -26,7 +32,7 @@ def labels_of(alert: Alert, common: Mapping[str, str], sev: Sev | None = None) -
         "cause": str(alert.identity.cause),
     }
     stated = {**common, **alert.description.labels, **dict(alert.identity.subject.labels), **reserved}
-    return {name: bounded(value, LABEL_LIMIT) for name, value in sorted(stated.items()) if value}
+    return {name: distinct(value) for name, value in sorted(stated.items()) if value}
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:
@@ -104,6 +110,32 @@ def runbook_url(alert: Alert, base_url: str) -> str:
     if not runbook or not base_url or "://" in runbook:
         return runbook
     return f"{base_url.rstrip('/')}/{runbook.lstrip('/')}"
+
+
+def bare(alert: Alert, now: Instant, why: str) -> Alert:
+    """Which alert it is and how bad, where the rest cannot be told: the same to Alertmanager and to who acknowledges it
+    (equal labels). Of its instants what counts is kept: their wall clock may be what is odd."""
+    told = Description(alert.description.labels, {"summary": f"{alert.identity} (the rest cannot be told: {why})"})
+    return replace(
+        alert,
+        description=told,
+        onset=told,
+        active_since=Instant(now.wall, alert.active_since.mono),
+        fired_at=alert.fired_at and Instant(now.wall, alert.fired_at.mono),
+        told_at=alert.told_at and Instant(now.wall, alert.told_at.mono),
+        excursion=None,
+        acknowledged=None,
+    )
+
+
+def distinct(value: str) -> str:
+    """A label's value, bounded; two that differ stay two. One that is cut, or that UTF-8 cannot carry, ends with a
+    digest of the whole: the same for ever, for it is part of the fingerprint."""
+    told = bounded(value, LABEL_LIMIT)
+    if told == value:
+        return value
+    digest = sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST]
+    return f"{told.removesuffix('…')[: LABEL_LIMIT - DIGEST - 1]}…{digest}"
 
 
 def bounded(text: str, limit: int) -> str:

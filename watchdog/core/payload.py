@@ -10,18 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from watchdog.core.alert import Alert, EdgeKind
+from watchdog.core.alert import SAME_PAGE, Alert, EdgeKind
 from watchdog.core.instant import Instant, rfc3339
-from watchdog.core.notice import TEXT_LIMIT, annotations_of, bounded, fingerprint, labels_of
+from watchdog.core.notice import TEXT_LIMIT, annotations_of, bare, bounded, fingerprint, labels_of
 from watchdog.core.redaction import redacted_text
 from watchdog.core.severity import Sev
 
 VERSION = "4"
 NOT_ENDED = "0001-01-01T00:00:00Z"
-SAME_PAGE = 10
-"""Seconds: replicas that look at different instants see one page begin within the same so many, mostly."""
 ANOTHER_WAY = (EdgeKind.UNHEARD, EdgeKind.ESCALATED)
 
 
@@ -48,6 +46,11 @@ class Message:
     def told_at(self) -> Instant:
         """Of the page that it tells of."""
         return self.alert.told_at or self.began
+
+    def bare(self, now: Instant, why: str) -> Message:
+        """As far as it can be told where its data is odd."""
+        ended = self.ended and Instant(now.wall, self.ended.mono)
+        return replace(self, alert=bare(self.alert, now, why), ended=ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +100,11 @@ def attributes(message: Message, common: Mapping[str, str]) -> dict[str, str]:
 
 def idempotency_key(message: Message, common: Mapping[str, str]) -> str:
     """The same for every attempt, after every restart, and from both replicas as far as these see the page begin
-    within the same ten seconds. Another page of one alert, or another reason to go around, has another."""
+    within the same ten seconds. Another page of one alert, or another reason to go around, has another: of pages that
+    begin within the same ten seconds each replica counts those that it saw."""
     around = f"{message.kind}: {message.why}" if message.kind in ANOTHER_WAY and message.ended is None else ""
-    page = int(message.told_at.wall.timestamp()) // SAME_PAGE * SAME_PAGE
-    parts = (fingerprint(labels_of(message.alert, common, message.sev)), message.status, around, str(page))
+    page = f"{message.alert.page * SAME_PAGE}" + (f" {message.alert.again}" if message.alert.again else "")
+    parts = (fingerprint(labels_of(message.alert, common, message.sev)), message.status, around, page)
     return hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()
 
 

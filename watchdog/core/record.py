@@ -55,6 +55,7 @@ def record_of(alert: Alert, delivery: Delivery | None = None, ended_at: Instant 
         "acknowledged": None if alert.acknowledged is None else _acknowledged(alert.acknowledged),
         "looked": None if alert.looked is None else _looked(alert.looked),
         "late": alert.late,
+        "again": alert.again,
         "delivery": None if delivery is None else _delivered(delivery),
         "ended_at": _written(ended_at),
     }
@@ -114,6 +115,7 @@ def alert_of(record: Any, now: Instant) -> Alert:
         acknowledged=read.acknowledged(),
         looked=read.looked(),
         late=read.count("late"),
+        again=read.count("again"),
     )
 
 

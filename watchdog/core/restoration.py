@@ -117,6 +117,7 @@ def merged(older: Alert, newer: Alert) -> Alert:
         told_at=page.told_at,
         acknowledged=page.acknowledged,
         late=page.late,
+        again=page.again,
         looked=_looked(older, newer, page.late),
     )
 

@@ -25,6 +25,8 @@ class WatchedVariable:
     required_on_execution: bool = False
 
     def __post_init__(self) -> None:
+        if not (self.name and self.unsafe):
+            raise ValueError("name, unsafe: expected a variable's name, and at least one value that is unsafe")
         if self.safe and isinstance(self.unsafe, str):
             raise ValueError(f"variables: {self.name}: expected no list of safe values beside the word {self.unsafe!r}")
         if both := sorted({_plain(v) for v in self.safe} & {_plain(v) for v in self.unsafe}):

@@ -7,12 +7,13 @@ it keeps is not a field of the stanza). ``supervision`` keeps what could not be 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from watchdog.core.accounting import Recollection
 from watchdog.core.alert import Edge
 from watchdog.core.assessment import Assessment
+from watchdog.core.delivery import Expected
 from watchdog.core.instant import Instant
 from watchdog.core.report import Recalled, Report
 from watchdog.ports import Ports
@@ -44,6 +45,8 @@ class Batch:
     renew: bool = False
     missed: Missed | None = None
     last: bool = False
+    report: Callable[[Sequence[Report]], None] = field(default=lambda reports: None, repr=False, compare=False)
+    """What became of a page, told at once: a receipt comes when all of it is published."""
 
 
 @dataclass(slots=True)
@@ -93,6 +96,8 @@ class Outlet(ABC):
     waited_for: bool = True
     """A shutdown waits for what it has not published; not for what only asks."""
 
+    keeps: str = ""
+    """What it writes at its ``path``: a ``file`` or a ``folder``, where nothing else may be."""
     awaited: bool = False
     """A page is to arrive here, or goes around: it is an Alertmanager, or stands in for one that is silent."""
     called: bool = False
@@ -100,6 +105,10 @@ class Outlet(ABC):
 
     def worst_post(self) -> float | None:
         """Seconds that one attempt to tell somebody of a page may take; ``None``: pages do not go this way."""
+        return None
+
+    def expected(self) -> Expected | None:
+        """Of which pages it is to hear; ``None``: it carries none."""
         return None
 
     def parts(self) -> Sequence[Outlet]:

@@ -75,11 +75,12 @@ class Memory(Outlet):
     renew_every: float | None = field(init=False, default=5.0)
     at_stop: bool = field(init=False, default=True)
     near: bool = field(init=False, default=True)
+    keeps: str = field(init=False, default="file")
     _left: Any = field(init=False, repr=False, compare=False, default_factory=Left)  # no part of the stanza
 
     def __post_init__(self) -> None:
-        if not self.path:
-            raise ValueError("path: expected the path of a file, found none")
+        if not self.path.startswith("/"):
+            raise ValueError("path: expected the absolute path of a file")
 
     async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:
         """Raises ``OSError``."""

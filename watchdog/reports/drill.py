@@ -37,10 +37,28 @@ class Page(msgspec.Struct, frozen=True):
     told_at: str
     receivers: list[Taken]
     read_back: list[ReadBack]
+    around: list[str]
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """Who is there to hear of pages."""
+
+    receiver: str
+    when: str
+    sev: int
+
+    def hears(self, page: Page) -> bool:
+        called = self.when == "always" or (self.when == "fallback" and bool(page.around))
+        return called and page.sev <= self.sev
 
 
 class Deliveries(msgspec.Struct, frozen=True):
+    expected: list[Expected]
     deliveries: list[Page]
+
+    def page(self, entry: str) -> Page | None:
+        """Of the drill that was asked for under this key."""
+        return next((page for page in self.deliveries if page.drill and page.labels.get("entry") == entry), None)
 
 
 class _Receiver(msgspec.Struct, frozen=True):
@@ -95,13 +113,12 @@ class Outcome:
 _TIMES = ("detected", "posted", "accepted", "webhook_called", "read_back")
 
 
-def page_of(body: bytes, entry: str) -> Page | None:
-    """The page of the drill that was asked for under this key. Raises ``ValueError``: no watchdog answered."""
+def decoded(body: bytes) -> Deliveries:
+    """Raises ``ValueError``: no watchdog answered."""
     try:
-        pages = msgspec.json.decode(body, type=Deliveries).deliveries
+        return msgspec.json.decode(body, type=Deliveries)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ValueError(f"expected a watchdog's deliveries: {error}") from None
-    return next((page for page in pages if page.drill and page.labels.get("entry") == entry), None)
 
 
 def refusing(posture: bytes) -> Mapping[str, str]:
@@ -120,7 +137,9 @@ def complete(page: Page) -> bool:
     return bool(page.receivers) and (page.sev > 0 or all(t.receiver in said for t in page.receivers if t.peer))
 
 
-def outcome(page: Page, entry: str, asked: datetime, refused: Mapping[str, str]) -> Outcome:
+def outcome(
+    page: Page, expected: Sequence[Expected], entry: str, asked: datetime, refused: Mapping[str, str]
+) -> Outcome:
     told_at = from_rfc3339(page.told_at) or asked
     detected = max(0.0, round((told_at - asked).total_seconds() * 1_000, 1))
     read = {said.peer: said for said in page.read_back}
@@ -128,7 +147,16 @@ def outcome(page: Page, entry: str, asked: datetime, refused: Mapping[str, str])
     took = {taken.receiver for taken in page.receivers}
     left = sorted(refused.items())
     rows += [Row(name, detected, said=f"not taken: {why}", arrived=False) for name, why in left if name not in took]
+    named = {row.receiver for row in rows}
+    rows += [_uncalled(one, page, detected) for one in expected if one.receiver not in named]
     return Outcome(entry, page.sev, tuple(rows))
+
+
+def _uncalled(one: Expected, page: Page, detected: float) -> Row:
+    if one.hears(page):
+        return Row(one.receiver, detected, said="never called", arrived=False)
+    why = f"hears of Sev-{one.sev} at the mildest" if page.sev > one.sev else one.when
+    return Row(one.receiver, detected, said=f"not needed ({why})")
 
 
 def _row(taken: Taken, detected: float, read: ReadBack | None, sev: int) -> Row:

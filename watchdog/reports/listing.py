@@ -12,6 +12,10 @@ NAMED = 10
 """Candidates that a refusal names."""
 
 
+class Record(msgspec.Struct, frozen=True):
+    told_at: str | None = None  # of its newest page
+
+
 class Listed(msgspec.Struct, frozen=True):
     """One alert of ``/api/v1/alerts``, as far as it is read here."""
 
@@ -20,6 +24,7 @@ class Listed(msgspec.Struct, frozen=True):
     state: str
     sev: int
     annotations: dict[str, str]
+    record: Record = Record()
 
     def __str__(self) -> str:
         return f"{self.fingerprint} ({self.alertname}, {self.state}: {self.annotations.get('summary', '')})"

@@ -61,6 +61,8 @@ def text(health: Health, alerts: tuple[Alert, ...]) -> str:
     for alert in alerts:
         lines.append(f"  Sev-{alert.sev} {alert.state:<9} {alert.annotations.get('summary', alert.alertname)}")
         lines.append(f"                  since {alert.active_since} · incident {alert.incident or 'none yet'}")
+        if command := alert.annotations.get("acknowledge"):
+            lines.append(f"                  to acknowledge: {command}")
     return "\n".join([*lines, f"  {counted(len(alerts), 'alert')}, {counted(health.open_incidents, 'open incident')}"])
 
 

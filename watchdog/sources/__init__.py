@@ -49,8 +49,8 @@ class Source(ABC):
         that fails or hangs neither hides nor delays another. Called once."""
 
     def worst_look(self) -> Look | None:
-        """How it keeps the budget of detection (``watchdog.paging``); ``None``: it tells of nothing that is due within
-        it."""
+        """How it keeps the budget of detection (``watchdog.paging``); ``None``: it does not look itself at what enables
+        execution, or it is not polled."""
         return None
 
     async def recalled(self, ports: Ports) -> Sequence[Recalled]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from watchdog.core.facts import ClockSkew, Unknown
 from watchdog.core.instant import Instant, from_http_date
 from watchdog.core.observation import Coverage, Facts
 from watchdog.ports import Ports, Unreachable
+from watchdog.reach import PLAIN, Access, BasicAuth, Reach, Tls
 from watchdog.sources import Source, Stream
 
 KUBERNETES, MONOTONIC = "kubernetes", "monotonic"
@@ -34,8 +35,9 @@ Dated = Callable[[Ports], Awaitable[datetime]]
 
 @dataclass(frozen=True)
 class Clocks(Source):
-    """``urls``: of HTTP servers whose clock counts, such as every Alertmanager; any answer of theirs bears a ``Date``.
-    ``tolerance``: seconds within which clocks agree."""
+    """``urls``: of HTTP servers whose clock counts, such as every Alertmanager; any answer of theirs bears a ``Date``,
+    also one that asks who we are. ``tls``, ``basic_auth``, ``bearer_token_file``, ``proxy``: as in the outlet
+    ``alertmanager``. ``tolerance``: seconds within which clocks agree."""
 
     name: str
     kubernetes: bool = True
@@ -46,6 +48,11 @@ class Clocks(Source):
     timeout: float = 2.0
     tolerance: float = 2.0
     stale_after: float = 45.0
+    tls: Tls = PLAIN
+    basic_auth: BasicAuth | None = None
+    bearer_token_file: str = ""
+    proxy: str = ""
+    _access: Access = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not all(map(is_http_url, self.urls)) or len(dict.fromkeys(map(_host, self.urls))) < len(self.urls):
@@ -54,10 +61,12 @@ class Clocks(Source):
             raise ValueError("expected a poll_interval of at least 1, and timeout and tolerance above 0")
         if not self.stale_after > self.poll_interval + self.timeout:
             raise ValueError("stale_after: expected more than poll_interval and timeout together")
+        access = Access(self.tls, self.basic_auth, self.bearer_token_file, self.proxy)
+        object.__setattr__(self, "_access", access)
 
     def streams(self) -> Mapping[str, Stream]:
         dated: dict[str, Dated] = {KUBERNETES: self._of_kubernetes} if self.kubernetes else {}
-        dated |= {_host(url): partial(self._of_server, url) for url in self.urls}
+        dated |= {_host(url): partial(self._of_server, Reach(url, self._access)) for url in self.urls}
         others = {name: self._stream(partial(self._looks, name, asked)) for name, asked in dated.items()}
         return {MONOTONIC: self._stream(self._steps), **others}
 
@@ -67,8 +76,8 @@ class Clocks(Source):
     async def _of_kubernetes(self, ports: Ports) -> datetime:
         return await ports.kubernetes(self.kubeconfig, self.context).date(self.timeout)
 
-    async def _of_server(self, url: str, ports: Ports) -> datetime:
-        answer = await ports.http.get(url, headers={}, timeout=self.timeout, limit=BODY_LIMIT)
+    async def _of_server(self, server: Reach, ports: Ports) -> datetime:
+        answer = await server.get("", ports, self.timeout, BODY_LIMIT)
         if (date := from_http_date(answer.headers.get("date", ""))) is None:
             raise Unreachable("NoDate", "it answers without a date")
         return date

@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from watchdog.core.address import is_kubernetes_name, is_namespace
+from watchdog.core.address import is_config_key, is_kubernetes_name, is_namespace
 from watchdog.core.facts import Heartbeat, Subject, Unknown
 from watchdog.core.instant import Instant, from_rfc3339
 from watchdog.core.observation import Coverage, Facts, Sees
@@ -97,7 +97,7 @@ class Heartbeats(Source):
             raise ValueError("heartbeats: expected a ConfigMap of its own for each service")
         if not is_namespace(self.namespace):
             raise ValueError(f"namespace: expected the name of a namespace, found {self.namespace!r}")
-        if not self.key:
+        if not is_config_key(self.key):
             raise ValueError("key: expected the key of a ConfigMap")
         if not (self.poll_interval > 0 and self.timeout > 0 and self.max_skew_seconds >= 0):
             raise ValueError("expected poll_interval and timeout above 0, and max_skew_seconds of at least 0")

@@ -439,8 +439,13 @@ variables:
 """
 
 
+def stanza(text: str) -> Kubernetes:
+    """Read as ``plugins`` reads it: its types are JSON's."""
+    return TypeAdapter(Kubernetes).validate_json(json.dumps(yaml.safe_load(text)))
+
+
 def test_a_stanza_is_what_its_yaml_says() -> None:
-    source = TypeAdapter(Kubernetes).validate_python(yaml.safe_load(STANZA))
+    source = stanza(STANZA)
     assert source.kill_switches == (SAFETY,)
     assert source.execution.selection.workloads == (("agenttrader", "Deployment", "execution-agent"),)
     assert [variable.unsafe for variable in source.variables] == [("EXECUTE", "LIVE"), "falsy"]
@@ -463,7 +468,7 @@ def test_what_is_worth_something_is_of_a_kind_that_conditions_are_told_of(kind: 
 )
 def test_a_stanza_with_a_wrong_value_is_refused(key: str, value: str) -> None:
     with pytest.raises(ValidationError):
-        TypeAdapter(Kubernetes).validate_python(yaml.safe_load(STANZA.replace(key, value)))
+        stanza(STANZA.replace(key, value))
 
 
 def test_two_switches_may_share_a_config_map() -> None:

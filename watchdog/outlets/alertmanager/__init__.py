@@ -23,15 +23,17 @@ import msgspec
 from watchdog.core.address import is_http_url
 from watchdog.core.alert import Alert
 from watchdog.core.assessment import Assessment
+from watchdog.core.delivery import Expected, When
 from watchdog.core.instant import Instant, rfc3339
-from watchdog.core.notice import annotations_of, labels_of
+from watchdog.core.notice import ODD, TEXT_LIMIT, annotations_of, bounded, labels_of
+from watchdog.core.severity import Sev
 from watchdog.core.vigil import fit
 from watchdog.outlets import Batch, Outlet, Receipt
 from watchdog.outlets.alertmanager import canary, read_back
 from watchdog.outlets.alertmanager.peer import OUR_OWN, Notice, Peer
 from watchdog.outlets.alertmanager.peer_clock import PeerClock
-from watchdog.outlets.alertmanager.reach import PLAIN, Access, BasicAuth, Reach, Tls
 from watchdog.ports import Answer, Ports, Unreachable
+from watchdog.reach import PLAIN, Access, BasicAuth, Reach, Tls
 
 LEASE = 4  # renewals
 BY_NAME = "dns+"
@@ -68,17 +70,17 @@ class Alertmanager(Outlet):
     def __post_init__(self) -> None:
         if not self.urls or not all(map(_is_http, map(_asked_for, self.urls))):
             raise ValueError("urls: expected at least one http(s) URL, such as http://alertmanager-0.monitoring:9093")
+        if any(_is_name(url) and urlsplit(_asked_for(url)).port is None for url in self.urls):
+            raise ValueError("urls: expected a port, as in dns+http://alertmanager:9093, which no DNS tells")
         if len({_host(url) for url in self.urls}) < len(self.urls):
             raise ValueError("urls: expected every peer once")
         if not 1 <= self.resend_interval <= 60:
             raise ValueError(f"resend_interval: expected 1 to 60 seconds, found {self.resend_interval:g}")
         if not 0 < self.timeout <= self.resend_interval:
             raise ValueError(f"timeout: expected more than 0 and at most resend_interval, found {self.timeout:g}")
+        if self.external_url and not is_http_url(self.external_url):
+            raise ValueError(f"external_url: expected an http(s) URL, found {self.external_url!r}")
         object.__setattr__(self, "renew_every", self.resend_interval)
-        if self.proxy and not is_http_url(self.proxy):
-            raise ValueError(f"proxy: expected an http(s) URL, found {_host(self.proxy)!r}")
-        if self.basic_auth and self.bearer_token_file:
-            raise ValueError("bearer_token_file: expected it or basic_auth, found both")
         access = Access(self.tls, self.basic_auth, self.bearer_token_file, self.proxy)
         object.__setattr__(self, "_peer", Peer(lapses=self.replicated))
         object.__setattr__(self, "_reach", Reach(self.urls[0].rstrip("/"), access))  # several are told by their parts
@@ -86,6 +88,9 @@ class Alertmanager(Outlet):
 
     def worst_post(self) -> float:
         return self.post_timeout
+
+    def expected(self) -> Expected:
+        return Expected(self.name, When.ALWAYS, Sev.SEV3, peer=True)
 
     def parts(self) -> Sequence[Outlet]:
         """Two outlets a peer: one that tells it, ``alertmanager/host:port``, and one that asks what has become of it,
@@ -106,8 +111,8 @@ class Alertmanager(Outlet):
         return one, read_back.Reader(name, one._reach, one.name, self.timeout, _peer=one._peer, _clock=one._clock)
 
     async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:
-        """Tells the one peer what it is owed. Raises ``Unreachable``: not all could be sent; what it took counts, and
-        where that is a page, a receipt says so instead."""
+        """Tells the one peer what it is owed. Each page that it takes is reported at once. Raises ``Unreachable``: not
+        all could be sent; what it took counts."""
         now, peer = ports.clock.now(), self._peer
         edges = tuple(edge for edge in batch.edges if edge.kind not in OUR_OWN)
         if batch.edges and not (edges or batch.renew):
@@ -115,22 +120,17 @@ class Alertmanager(Outlet):
         batch = replace(batch, edges=edges)
         self._clock.forget(peer.note_endings(edges, now))
         renews = peer.renewal_due(batch, now, self.resend_interval)
-        try:
-            await self._tell_in_time(peer.owed(batch, now, self.resend_interval), batch.level, renews, ports)
-        except Unreachable as error:
-            if not peer.accepted:
-                raise
-            return [Receipt(self.name, False, str(error), reports=peer.reports())]
+        await self._tell_in_time(peer.owed(batch, now, self.resend_interval), batch, renews, ports)
         if renews:
             peer.renewed = now.mono
-        return [Receipt(self.name, True, at=peer.had_news_at(batch), reports=peer.reports()), *self._refusals()]
+        return [Receipt(self.name, True, at=peer.had_news_at(batch)), *self._refusals()]
 
-    async def _tell_in_time(self, owed: Sequence[Notice], level: Assessment, renews: bool, ports: Ports) -> None:
+    async def _tell_in_time(self, owed: Sequence[Notice], batch: Batch, renews: bool, ports: Ports) -> None:
         try:
             async with asyncio.timeout(self.timeout * 0.95):
-                await self._tell_all(owed, level.at, ports)
+                await self._tell_all(owed, batch, ports)
                 if renews and self.canary:
-                    await self._keep_alive(level, ports)
+                    await self._keep_alive(batch.level, ports)
                 if not self._peer.proven:
                     await self._prove(ports)
         except TimeoutError:
@@ -146,12 +146,12 @@ class Alertmanager(Outlet):
             more = f" (and {len(refused) - 3} more)" if len(refused) > 3 else ""
             yield Receipt(f"{self.name}/refused", not refused, "; ".join(refused[:3]) + more)
 
-    async def _tell_all(self, owed: Sequence[Notice], as_of: Instant, ports: Ports) -> None:
+    async def _tell_all(self, owed: Sequence[Notice], batch: Batch, ports: Ports) -> None:
         self._peer.proven = False
         if self._clock.zero is None:
             await self._prove(ports)
         for notices in self._peer.requests(owed):
-            await self._tell(notices, as_of, ports)
+            await self._tell(notices, batch, ports)
 
     async def _keep_alive(self, level: Assessment, ports: Ports) -> None:
         """Renews the ``Watchdog`` alert, and lets it lapse while nobody keeps watch."""
@@ -163,36 +163,59 @@ class Alertmanager(Outlet):
         alert = canary.wire(ports.labels, since, self._clock.there(now), now, LEASE * self.resend_interval)
         self._demand_acceptance(await self._send(msgspec.json.encode([alert]), ports))
 
-    async def _tell(self, notices: Sequence[Notice], as_of: Instant, ports: Ports) -> None:
+    async def _tell(self, notices: Sequence[Notice], batch: Batch, ports: Ports) -> None:
         """One request. Of one that is refused, each half by itself, down to the alert that is to blame."""
         sent = ports.clock.now()
-        answer = await self._post(notices, ports)
+        answer, told = await self._post(notices, ports)
         if answer.status != 400:
             self._demand_acceptance(answer)
-            self._peer.take(notices, as_of.mono, sent, ports.clock.now(), self.name)
+            batch.report(self._peer.take(told, batch.level.at.mono, sent, ports.clock.now(), self.name))
             return
         if not self._peer.proven:
             await self._prove(ports)
-        if len(notices) == 1:
-            self._peer.refused[notices[0].key] = f"Refused: {notices[0].alert.identity}: {_excerpt(answer)}"
+        if len(told) <= 1:
+            for notice in told:
+                self._refuse(notice, _excerpt(answer))
             return
-        middle = len(notices) // 2
-        for half in (notices[:middle], notices[middle:]):
-            await self._tell(half, as_of, ports)
+        middle = len(told) // 2
+        for half in (told[:middle], told[middle:]):
+            await self._tell(half, batch, ports)
+
+    def _refuse(self, notice: Notice, why: str) -> None:
+        self._peer.refused[notice.key] = f"Refused: {notice.alert.identity}: {why}"
 
     async def _prove(self, ports: Ports) -> None:
         """What refuses an empty request too refuses everybody's alerts. Raises ``Unreachable``."""
-        self._demand_acceptance(await self._post((), ports))
+        answer, _ = await self._post((), ports)
+        self._demand_acceptance(answer)
 
-    async def _post(self, notices: Sequence[Notice], ports: Ports) -> Answer:
-        answer = await self._send(self._body(notices, ports), ports)
-        if self._clock.learn(answer, ports.clock.now()) and notices:
-            answer = await self._send(self._body(notices, ports), ports)
-        return answer
+    async def _post(self, notices: Sequence[Notice], ports: Ports) -> tuple[Answer, Sequence[Notice]]:
+        """What it says to those that could be encoded, and which they are."""
+        body, told = self._encoded(notices, ports)
+        answer = await self._send(body, ports)
+        if self._clock.learn(answer, ports.clock.now()) and told:
+            body, told = self._encoded(told, ports)
+            answer = await self._send(body, ports)
+        return answer, told
 
-    def _body(self, notices: Sequence[Notice], ports: Ports) -> bytes:
+    def _encoded(self, notices: Sequence[Notice], ports: Ports) -> tuple[bytes, Sequence[Notice]]:
+        """What cannot be told whole is told bare; what cannot be so either is refused here, and takes no other with
+        it."""
+        told, bodies = list[Notice](), list[bytes]()
+        for notice in notices:
+            try:
+                bodies.append(self._one(notice, ports))
+                told.append(notice)
+            except ODD as error:
+                self._refuse(notice, f"it cannot be encoded: {_said(error)}")
+        return b"[" + b",".join(bodies) + b"]", told
+
+    def _one(self, notice: Notice, ports: Ports) -> bytes:
         now = ports.clock.now()
-        return msgspec.json.encode([self._wire(notice, now, ports) for notice in notices])
+        try:
+            return msgspec.json.encode(self._wire(notice, now, ports))
+        except ODD as error:
+            return msgspec.json.encode(self._wire(notice.bare(now, _said(error)), now, ports))
 
     async def _send(self, body: bytes, ports: Ports) -> Answer:
         try:
@@ -226,10 +249,15 @@ class Alertmanager(Outlet):
         self._peer.proven = True
 
 
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
 def _known(alert: Alert) -> dict[str, str]:
     """What a daemon that starts could not tell from the labels (``recall``)."""
     told_at = alert.told_at or alert.fired_at
-    return {"subject": str(alert.identity.subject)} | ({"told_at": rfc3339(told_at.wall)} if told_at else {})
+    subject = bounded(str(alert.identity.subject), TEXT_LIMIT)
+    return {"subject": subject} | ({"told_at": rfc3339(told_at.wall)} if told_at else {})
 
 
 def _is_http(url: str) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import NamedTuple, TypeAlias
 
 from watchdog.core.alert import Alert, Edge, EdgeKind, Identity
 from watchdog.core.assessment import Assessment
 from watchdog.core.instant import Instant
+from watchdog.core.notice import bare
 from watchdog.core.report import Accepted
 from watchdog.core.severity import Sev
 from watchdog.outlets import Batch
@@ -46,6 +47,10 @@ class Notice:
         """When its newest page was due."""
         return self.alert.told_at or self.began
 
+    def bare(self, now: Instant, why: str) -> Notice:
+        """As far as it can be told where its data is odd."""
+        return replace(self, alert=bare(self.alert, now, why), ended=self.ended and Instant(now.wall, self.ended.mono))
+
     @property
     def urgent(self) -> bool:
         return self.sev is Sev.SEV0 and self.ended is None
@@ -68,7 +73,6 @@ class Peer:
     complained: bool = False  # the last receipt said that it refuses an alert
     pages: dict[Identity, float] = field(default_factory=dict)  # the newest page of each that it has taken: its told_at
     vigil: Instant | None = None  # since when the Watchdog alert is renewed there
-    accepted: list[Accepted] = field(default_factory=list)  # not reported yet
 
     def note_endings(self, edges: Iterable[Edge], now: Instant) -> Sequence[Key]:
         """Answers what is over for so long that it need not be remembered any more."""
@@ -87,12 +91,16 @@ class Peer:
 
     def owed(self, batch: Batch, now: Instant, interval: float) -> list[Notice]:
         """What is new and, when it is time, everything that it has not taken lately. The worst first, and within a Sev
-        what is new, the newest page first, then what it has not heard of for the longest time; what it refuses last."""
+        what is new, the newest page first, then what it has not heard of for the longest time; what it refuses last.
+        What it is still to be asked for is not ended there: it would not list it."""
         self._forget_what_is_there_again(batch.level)
         news = _news(batch)
         every = self.renewal_due(batch, now, interval)
         firing = _firing(batch.level, batch.level.alerts if every else news)
-        ended = [n for key, n in self.ended.items() if (every or key[0] in news) and not self.lapses]
+        told = batch.level.deliveries.of
+        unread = {key for key in self.ended if (delivery := told.get(key[0])) is not None and delivery.unread}
+        over = {key: n for key, n in self.ended.items() if not self.lapses and key not in unread}
+        ended = [n for key, n in over.items() if every or key[0] in news]
         due = [notice for notice in (*firing, *ended) if self._is_due(notice, news, now, interval)]
         return sorted(due, key=lambda notice: self._rank(notice, news))
 
@@ -134,24 +142,20 @@ class Peer:
             chunk, notices = notices[: self.chunk], notices[self.chunk :]
             yield chunk
 
-    def take(self, notices: Sequence[Notice], as_of: float, sent: Instant, at: Instant, receiver: str) -> None:
+    def take(
+        self, notices: Iterable[Notice], as_of: float, sent: Instant, at: Instant, receiver: str
+    ) -> Sequence[Accepted]:
+        """Answers the pages among them, each once, however often it is renewed."""
         self.chunk = min(CHUNK, self.chunk * 2)
+        pages = list[Accepted]()
         for notice in notices:
             self.taken[notice.key] = Taken(as_of, at)
             self.refused.pop(notice.key, None)
-            self._note_page(notice, sent, at, receiver)
-
-    def _note_page(self, notice: Notice, sent: Instant, at: Instant, receiver: str) -> None:
-        """Each page is reported once, however often it is renewed."""
-        identity, told_at = notice.alert.identity, notice.alert.told_at
-        if notice.ended is None and told_at is not None and self.pages.get(identity) != told_at.mono:
-            self.pages[identity] = told_at.mono
-            self.accepted.append(Accepted(identity, receiver, told_at.mono, sent, at, peer=True))
-
-    def reports(self) -> tuple[Accepted, ...]:
-        """What it has newly taken, to be reported now."""
-        reports, self.accepted = tuple(self.accepted), []
-        return reports
+            identity, told_at = notice.alert.identity, notice.alert.told_at
+            if notice.ended is None and told_at is not None and self.pages.get(identity) != told_at.mono:
+                self.pages[identity] = told_at.mono
+                pages.append(Accepted(identity, receiver, told_at.mono, sent, at, peer=True))
+        return pages
 
     def had_news_at(self, batch: Batch) -> Instant | None:
         """When it took the last of what is new in ``batch``."""

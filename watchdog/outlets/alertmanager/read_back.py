@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
+import structlog
 
 from watchdog.core.alert import Alert, EdgeKind, Identity
-from watchdog.core.instant import Instant, rfc3339
+from watchdog.core.assessment import Assessment
+from watchdog.core.instant import Instant, from_rfc3339, of_our_age, rfc3339
 from watchdog.core.notice import labels_of
 from watchdog.core.report import Hearing, ReadBack, Recalled
 from watchdog.core.severity import Sev
@@ -26,9 +27,9 @@ from watchdog.outlets.alertmanager import recall
 from watchdog.outlets.alertmanager.intervals import Underivable
 from watchdog.outlets.alertmanager.peer import Peer
 from watchdog.outlets.alertmanager.peer_clock import PeerClock
-from watchdog.outlets.alertmanager.reach import Reach
 from watchdog.outlets.alertmanager.routing import Destination, Routing
 from watchdog.ports import Answer, Ports, Unreachable
+from watchdog.reach import Reach
 
 FIRST, PACE, AT_REST = 0.05, 5.0, 60.0
 """Seconds to the next question: after a page, doubling up to the pace; without any Sev-0, to see that it answers."""
@@ -65,7 +66,7 @@ class Listed(msgspec.Struct):
 
 
 class _Silence(msgspec.Struct):
-    endsAt: datetime
+    endsAt: str
     createdBy: str = ""
     comment: str = ""
 
@@ -104,7 +105,7 @@ class Reader(Outlet):
     _complained: bool = False
 
     async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:
-        alerts = {_page(alert): alert for alert in batch.level.alerts.values() if alert.open and alert.sev is Sev.SEV0}
+        alerts = {_page(alert): alert for alert in _urgent(batch.level)}
         paged = any(e.alert.sev is Sev.SEV0 and (e.kind.page or e.kind is EdgeKind.RESTORED) for e in batch.edges)
         if not (paged or batch.renew):
             return ()
@@ -122,11 +123,17 @@ class Reader(Outlet):
 
     async def recalled(self, ports: Ports) -> Sequence[Recalled]:
         """Our alerts that it lists. Raises ``Unreachable``."""
-        found = await self._get(f"/api/v2/alerts?{_filters(ports.labels)}", list[recall.Listed], ports)
-        now = ports.clock.now()
+        found = await self._get(f"/api/v2/alerts?{_filters(ports.labels)}", list[msgspec.Raw], ports)
+        now, known = ports.clock.now(), list[Recalled]()
         ahead = (self._clock.there(now) - now.wall).total_seconds()
-        told = (recall.recalled_of(one, self.peer_name, ahead, now) for one in found)
-        return [recalled for recalled in told if recalled is not None]
+        for one in found:
+            try:
+                recalled = recall.recalled_of(one, self.peer_name, ahead, now)
+            except recall.Odd as odd:
+                structlog.get_logger().warning("an alert is not recalled", of=self.name, detail=str(odd))
+            else:
+                known += [] if recalled is None else [recalled]
+        return known
 
     def _forget_all_but(self, alerts: Mapping[Page, Alert]) -> None:
         self._said = {page: word for page, word in self._said.items() if page in alerts}
@@ -207,7 +214,9 @@ class Reader(Outlet):
         except Unreachable:
             return f"silenced by {silence}, which cannot be read"
         why = f": {found.comment}" if found.comment else ""
-        return f"silenced by {found.createdBy or 'nobody named'} until {rfc3339(found.endsAt)}{why}"
+        ends = from_rfc3339(found.endsAt)
+        until = rfc3339(ends) if ends is not None and of_our_age(ends) else found.endsAt
+        return f"silenced by {found.createdBy or 'nobody named'} until {until}{why}"
 
     async def _sources(self, fingerprints: Sequence[str], ports: Ports) -> str:
         """The alerts that inhibit it, by name."""
@@ -262,6 +271,12 @@ def _heard(routing: Routing, ways: Sequence[Destination]) -> Said:
 def _receivers(names: Sequence[str]) -> str:
     listed = ", ".join(dict.fromkeys(names))
     return f"receivers {listed}" if len(names) > 1 else f"receiver {listed}" if names else "no receiver"
+
+
+def _urgent(level: Assessment) -> Iterator[Alert]:
+    """What is open, and what ended before it could be asked for."""
+    yield from (delivery.alert for delivery in level.deliveries.of.values() if delivery.unread)
+    yield from (alert for alert in level.alerts.values() if alert.open and alert.sev is Sev.SEV0)
 
 
 def _page(alert: Alert) -> Page:

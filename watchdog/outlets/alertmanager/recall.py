@@ -1,6 +1,7 @@
 """What one Alertmanager still lists of our alerts, for a daemon that starts and remembers less. Pure.
 
 Labels say which alert it is, as far as they go: the annotation ``subject`` must say the same, or it is none of ours.
+Each is read by itself: one that is odd takes no other with it.
 """
 
 from __future__ import annotations
@@ -34,13 +35,22 @@ class Listed(msgspec.Struct):
     updatedAt: datetime
 
 
-def recalled_of(listed: Listed, origin: str, ahead: float, now: Instant) -> Recalled | None:
-    """``ahead``: seconds by which its clock is ahead of ours. ``None``: no alert of ours."""
+class Odd(ValueError):
+    """It may be an alert of ours, and cannot be read: why not."""
+
+
+def recalled_of(one: msgspec.Raw, origin: str, ahead: float, now: Instant) -> Recalled | None:
+    """``ahead``: seconds by which its clock is ahead of ours. ``None``: no alert of ours. Raises ``Odd``."""
+    try:
+        listed = msgspec.json.decode(one, type=Listed)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Odd(str(error)) from None
     identity, labels, told = _identity(listed.labels, listed.annotations), listed.labels, listed.annotations
     if identity is None or told.get("state") not in (State.FIRING, State.LATCHED):
         return None
-    if not all(time.tzinfo is not None and of_our_age(time) for time in (listed.startsAt, listed.updatedAt)):
-        return None
+    for name, time in (("startsAt", listed.startsAt), ("updatedAt", listed.updatedAt)):
+        if time.tzinfo is None or not of_our_age(time):
+            raise Odd(f"{identity}: {name}: expected a time of our age with its offset from UTC, found {time}")
     shift = timedelta(seconds=ahead)
     fired_at, state = recent(listed.startsAt - shift, now), State(told["state"])
     said = {name: text for name, text in told.items() if name not in OURS}
@@ -77,4 +87,4 @@ def _identity(labels: Mapping[str, str], told: Mapping[str, str]) -> Identity | 
 
 def _moment(told: Mapping[str, str], name: str, now: Instant) -> Instant | None:
     wall = from_rfc3339(told.get(name, ""))
-    return None if wall is None else recent(wall, now)
+    return None if wall is None or not of_our_age(wall) else recent(wall, now)

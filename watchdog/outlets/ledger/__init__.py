@@ -68,11 +68,12 @@ class Ledger(Outlet):
     ordered: bool = field(init=False, default=True)
     at_stop: bool = field(init=False, default=True)
     near: bool = field(init=False, default=True)
+    keeps: str = field(init=False, default="folder")
     _life: Any = field(init=False, repr=False, compare=False, default_factory=_Life)  # no part of the stanza
 
     def __post_init__(self) -> None:
-        if not self.path:
-            raise ValueError("path: expected the path of a folder, found none")
+        if not self.path.startswith("/"):
+            raise ValueError("path: expected the absolute path of a folder")
         if not self.name.startswith(PREFIX):
             raise ValueError(f"name: expected one that begins with {PREFIX!r}, found {self.name!r}")
         if self.buffer < 1 or self.checkpoint_every < 1:

@@ -1,6 +1,8 @@
 """What became of each page: by whom it was taken, when, and whether anybody hears of it.
 
-``/api/v1/deliveries``: ``{"as_of", "age_seconds", "deliveries": [...], "omitted"?}``, the newest page first, each
+``/api/v1/deliveries``: ``{"as_of", "age_seconds", "expected": [...], "deliveries": [...], "omitted"?}``. Expected is
+who is there to hear of pages, ``{receiver, peer (bool), when (always|fallback|escalation), sev (the mildest of which it
+hears)}``. Deliveries has the newest page first, each
 
     fingerprint, alertname, sev, drill (bool), labels, incident
     detected     RFC 3339: when the condition began, as it was seen; detected_ms: from there until told_at (at least 0)
@@ -10,7 +12,7 @@
     hearing      what the peers say together; heard: one clause, with the receivers that were called directly
     around       the causes for which it has gone around; escalated: how many steps of the escalation were taken
     acknowledged null, or {by, why, through, at}, as claimed
-    ended        bool: over before any Alertmanager took it
+    ended        bool: over before any Alertmanager took it, or before it was known that anybody hears of it
 
 A page is in it while its alert is open, at Sev-0 and Sev-1.
 """
@@ -22,7 +24,7 @@ from typing import Any
 
 from watchdog.core.alert import Acknowledgement
 from watchdog.core.assessment import Assessment
-from watchdog.core.delivery import Delivery
+from watchdog.core.delivery import Delivery, Expected
 from watchdog.core.instant import Instant, rfc3339
 from watchdog.core.notice import fingerprint, labels_of
 from watchdog.core.redaction import redacted_text
@@ -40,8 +42,13 @@ def deliveries(level: Assessment, now: Instant, base_url: str, common: Labels) -
     return {
         "as_of": rfc3339(level.at.wall),
         "age_seconds": round(max(0.0, now.since(level.at)), 3),
+        "expected": [_expected(one) for one in level.paging.expected],
         "deliveries": [_delivery(delivery, common) for delivery in newest[:LIMIT]],
     } | omitted
+
+
+def _expected(one: Expected) -> dict[str, Any]:
+    return {"receiver": one.receiver, "peer": one.peer, "when": str(one.when), "sev": int(one.mildest)}
 
 
 def _delivery(delivery: Delivery, common: Labels) -> dict[str, Any]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from watchdog.core.alert import Edge, Identity
 from watchdog.core.assessment import Assessment
+from watchdog.core.delivery import Expected, When
 from watchdog.core.instant import Instant
+from watchdog.core.notice import ODD
 from watchdog.core.payload import Links, Message, attributes, payload
+from watchdog.core.redaction import hosts_only
 from watchdog.core.report import Accepted
 from watchdog.outlets import Batch, Outlet, Receipt
 from watchdog.outlets.webhook.channel import Channel, Later, opened
@@ -49,6 +52,9 @@ class Direct(Outlet):
 
     def worst_post(self) -> float | None:
         return None if self.recipient.when == "escalation" else self.attempt
+
+    def expected(self) -> Expected:
+        return Expected(self.name, When(self.recipient.when), self.recipient.mildest)
 
     async def publish(self, batch: Batch, ports: Ports) -> Sequence[Receipt]:
         """Raises ``Unreachable`` while the receiver is not to be called; otherwise its receipt says what it took."""
@@ -104,7 +110,11 @@ class Attempt:
         while stories:
             wave, stories = stories[:AT_ONCE], stories[AT_ONCE:]
             self.answered = False
-            await asyncio.gather(*(self._tell(story, channel) for story in wave))
+            telling = (self._tell(story, channel) for story in wave)
+            for fault in await asyncio.gather(*telling, return_exceptions=True):
+                if isinstance(fault, Exception):  # nothing that the receiver did: the story comes again
+                    self.answered = True
+                    self.problem = self.problem or Unreachable(type(fault).__name__, hosts_only(str(fault)))
             if not self.answered or self.told.quiet_until > self.ports.clock.now().mono:
                 return
 
@@ -132,9 +142,13 @@ class Attempt:
 
     async def _send(self, message: Message, channel: Channel) -> Instant | None:
         """When it was taken; ``None``: it is refused for good."""
-        body = msgspec.json.encode(payload(message, self.recipient.name, self.links))
         sent = self.ports.clock.now()
-        why = await channel.send(body, attributes(message, self.links.labels))
+        try:
+            body, said = self._encoded(message, sent)
+        except ODD as error:
+            self.told.refuses(message, f"it cannot be encoded: {type(error).__name__}: {error}")
+            return None
+        why = await channel.send(body, said)
         at = self.ports.clock.now()
         if why:
             self.told.refuses(message, why)
@@ -145,3 +159,14 @@ class Attempt:
             identity, told_at = message.alert.identity, message.told_at.mono
             self.reports.append(Accepted(identity, self.recipient.name, told_at, sent, at, peer=False))
         return at
+
+    def _encoded(self, message: Message, now: Instant) -> tuple[bytes, Mapping[str, str]]:
+        """Whole, or bare where that cannot be. Raises what is in ``ODD``."""
+        try:
+            return self._whole(message)
+        except ODD as error:
+            return self._whole(message.bare(now, f"{type(error).__name__}: {error}"))
+
+    def _whole(self, message: Message) -> tuple[bytes, Mapping[str, str]]:
+        body = msgspec.json.encode(payload(message, self.recipient.name, self.links))
+        return body, attributes(message, self.links.labels)

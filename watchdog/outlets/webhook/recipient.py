@@ -73,10 +73,10 @@ class Recipient:
         if edge.kind is EdgeKind.ESCALATED:
             return self.name in edge.to
         usual = {"always": edge.kind.page or edge.kind is EdgeKind.RESTORED, "fallback": edge.kind is EdgeKind.UNHEARD}
-        return usual.get(self.when, False) and edge.alert.sev <= self._mildest
+        return usual.get(self.when, False) and edge.alert.sev <= self.mildest
 
     @property
-    def _mildest(self) -> Sev:
+    def mildest(self) -> Sev:
         if self.sev is not None:
             return self.sev
         return Sev.SEV0 if self.when == "always" else Sev.SEV3

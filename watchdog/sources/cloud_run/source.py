@@ -17,7 +17,7 @@ from watchdog.core.resource import PROJECT
 from watchdog.core.services import Criticality
 from watchdog.core.variables import WatchedVariable
 from watchdog.ports import Answer, Ports, Unreachable
-from watchdog.sources import Source, Stream
+from watchdog.sources import Look, Source, Stream
 from watchdog.sources.cloud_run import api
 from watchdog.sources.cloud_run.reach import MOST, Reached, reached
 from watchdog.sources.cloud_run.scale import Read
@@ -58,8 +58,8 @@ class CloudRun(Source):
     images: tuple[str, ...] = ()  # of these, a service is execution whatever it is marked as
     credentials: Literal["google", "none"] = "google"
     url: str = "https://run.googleapis.com"
-    poll_interval: float = 5.0
-    timeout: float = 3.0
+    poll_interval: float = 1.0
+    timeout: float = 0.75
     stale_after: float = 20.0
     _told: dict[str, tuple[Subject, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
@@ -82,6 +82,10 @@ class CloudRun(Source):
             raise ValueError("expected poll_interval and timeout above 0")
         if not self.stale_after > self.poll_interval + 2 * self.timeout:
             raise ValueError("stale_after: expected more than poll_interval and twice the timeout together")
+
+    def worst_look(self) -> Look | None:
+        tells = self.variables or self.images or any(service.execution for service in self.services)
+        return Look(self.poll_interval, self.timeout, tries=2) if tells else None
 
     def streams(self) -> Mapping[str, Stream]:
         return {service.service: self._stream(service) for service in self.services}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from watchdog.core.address import is_namespace
 from watchdog.core.services import Criticality
 from watchdog.core.variables import WatchedVariable
 from watchdog.sources import Look, Source, Stream
@@ -65,8 +66,8 @@ class Kubernetes(Source):
         if not 0 < self.request_timeout < self.stale_after:
             raise ValueError("request_timeout: expected seconds above 0 and below stale_after")
         for name in self.namespaces:
-            if not name or self.namespaces.count(name) > 1:
-                raise ValueError(f"namespaces: expected each name once and none empty, found {name!r}")
+            if not is_namespace(name) or self.namespaces.count(name) > 1:
+                raise ValueError(f"namespaces: expected names of namespaces, each once, found {name!r}")
         if self.namespaces and self.namespace_selector:
             raise ValueError("namespace_selector: expected no namespaces beside it")
         if self.namespace_selector:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from watchdog.core.address import is_config_key, is_kubernetes_name, is_namespace
 from watchdog.core.selection import Named, Selection
 from watchdog.core.services import Criticality
 from watchdog.sources.kubernetes.resources import NODES, PODS, WORKLOADS
@@ -24,6 +25,14 @@ class KillSwitchKey:
     key: str
     required: bool = True
 
+    def __post_init__(self) -> None:
+        if not self.switch:
+            raise ValueError("switch: expected the name of a kill switch, such as EXECUTION_HALTED")
+        if not (is_namespace(self.namespace) and is_kubernetes_name(self.config_map) and is_config_key(self.key)):
+            raise ValueError(
+                "namespace, config_map, key: expected the names of a namespace, a ConfigMap and a key in it"
+            )
+
     @property
     def location(self) -> str:
         return f"{self.namespace}/{self.config_map}"
@@ -36,6 +45,10 @@ class GuardedWorkload:
     namespace: str
     kind: Literal["Deployment", "StatefulSet"]
     name: str
+
+    def __post_init__(self) -> None:
+        if not (is_namespace(self.namespace) and is_kubernetes_name(self.name)):
+            raise ValueError("namespace, name: expected the names of a namespace and of a workload")
 
     @property
     def named(self) -> Named:
@@ -74,6 +87,8 @@ class Importance:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind: expected one of {', '.join(KINDS)}, found {self.kind!r}")
+        if not (is_kubernetes_name(self.name) and (not self.namespace or is_namespace(self.namespace))):
+            raise ValueError("namespace, name: expected the names of a namespace and of a workload")
 
     @property
     def named(self) -> Named:

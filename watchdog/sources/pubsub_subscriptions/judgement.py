@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from watchdog.core.address import is_http_url
 from watchdog.core.facts import Subscription, Unknown
 from watchdog.core.resource import is_name, short, whole
 from watchdog.core.services import Criticality
@@ -41,6 +42,8 @@ class Declared:
         deadline, retention = self.ack_deadline_seconds, self.retention_seconds
         if deadline is not None and deadline not in ACK_DEADLINES:
             raise ValueError(f"ack_deadline_seconds: expected a whole number, 10 to 600, found {deadline!r}")
+        if self.push_endpoint and not is_http_url(self.push_endpoint):
+            raise ValueError("push_endpoint: expected an http(s) URL, or an empty text where it is pulled")
         if retention is not None and not retention > 0:
             raise ValueError(f"retention_seconds: expected seconds above 0, found {retention!r}")
 

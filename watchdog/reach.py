@@ -1,4 +1,5 @@
-"""How one Alertmanager is reached: over which connection, and as whom."""
+"""How an Alertmanager, or another server behind TLS, is reached: over which connection, and as whom. The same keys of a
+stanza wherever it is asked."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from watchdog.core.address import is_http_url
 from watchdog.ports import Answer, Connection, Http, Ports, Unreachable
 
 SECRET_LIMIT = 1 << 16
@@ -48,6 +50,12 @@ class Access:
     basic_auth: BasicAuth | None = None
     bearer_token_file: str = ""
     proxy: str = ""
+
+    def __post_init__(self) -> None:
+        if self.proxy and not is_http_url(self.proxy):
+            raise ValueError(f"proxy: expected an http(s) URL, found {self.proxy!r}")
+        if self.basic_auth and self.bearer_token_file:
+            raise ValueError("bearer_token_file: expected it or basic_auth, found both")
 
     def connection(self, server_name: str = "") -> Connection:
         """``server_name``: of a peer whose URL is a bare address."""
@@ -93,9 +101,25 @@ class Reach:
         if path and now - self._read_at >= FRESH:
             try:
                 async with asyncio.timeout(READ_WITHIN):
-                    secret = (await ports.files.read(path, SECRET_LIMIT)).decode().strip()
+                    secret = _on_one_line(await ports.files.read(path, SECRET_LIMIT))
                 self._header, self._read_at = self.access.authorization(secret), now
-            except (OSError, UnicodeDecodeError) as error:  # TimeoutError is one
+            except OSError as error:  # TimeoutError is one
                 if not self._header:
-                    raise Unreachable("NoCredentials", f"{path}: {error or 'it cannot be read in time'}") from None
+                    why = error.strerror or "it cannot be read in time"
+                    raise Unreachable("NoCredentials", f"{path}: {why}") from None
+            except ValueError as error:
+                if not self._header:
+                    raise Unreachable("NoCredentials", f"{path}: {error}") from None
         return {"authorization": self._header} if self._header else {}
+
+
+def _on_one_line(content: bytes) -> str:
+    """A secret as its file holds it, perhaps with a newline at the end. Raises ``ValueError``, which says nothing of
+    what is in the file."""
+    try:
+        secret = content.decode().strip()
+    except UnicodeDecodeError:
+        secret = ""
+    if not secret.isprintable() or not secret:
+        raise ValueError("expected a secret on one line, found " + ("an empty file" if not content.strip() else "none"))
+    return secret
