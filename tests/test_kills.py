@@ -446,7 +446,7 @@ def test_a_watch_that_tells_only_now_of_what_is_acknowledged_pages_nothing_and_o
             deaths.acknowledge(daemon)
             await asyncio.sleep(after)
         deaths.floor.server.faults.clear()
-        told, read = len(deaths.told), "acknowledged" in deaths.told
+        told = len(deaths.told)
         if flips_again:
             await flip(deaths)
         for _ in range(2):
@@ -454,7 +454,8 @@ def test_a_watch_that_tells_only_now_of_what_is_acknowledged_pages_nothing_and_o
                 await asyncio.sleep(3)
                 alert = daemon.assessment.alerts.get(IDENTITY)
         assert (alert is not None and alert.latched) is flips_again
-        assert ("fired" in deaths.told[told:] or "refired" in deaths.told[told:]) is (flips_again or not read)
+        if flips_again or after >= 1:  # else it died before it had written down that it was acknowledged
+            assert ("fired" in deaths.told[told:] or "refired" in deaths.told[told:]) is flips_again
 
     died(act)
 
